@@ -1,0 +1,97 @@
+import type { CellName } from "./cell-name.ts";
+import type { ExecutableName, ExecutableSpec } from "./executable-spec.ts";
+import type { CellSpec } from "./cell-spec.ts";
+import type { RunEnd } from "./run-end.ts";
+
+/**
+ * The machine as the domain sees it: where cells are made. `linux` implements it on the kernel,
+ * {@link FakeHost} for tests; `host.suite.ts` holds both to what is written here.
+ */
+export interface CellHost {
+  /** Whether the controllers that limit cells are cgroup v2's. */
+  readonly cgroupV2: boolean;
+
+  /**
+   * Make a cell: cgroups with limits that were read back, namespaces, a supervisor. When it fails,
+   * nothing is left. `parent` is where it goes inside; it must not have been ended.
+   *
+   * @throws Failure `wrong-state` (a limit or isolation the host cannot hold), `exhausted`, `host`
+   */
+  enclose(request: EncloseRequest): Promise<Enclosure>;
+
+  /** The cells that outlived an earlier daemon, parents before their children. Called once, first. */
+  adopt(): Promise<readonly AdoptedCell[]>;
+}
+
+export interface EncloseRequest {
+  readonly name: CellName;
+  readonly spec: CellSpec;
+  readonly parent: Enclosure | undefined;
+}
+
+/** A cell that exists on the machine. Its owner ends it; nothing else does. */
+export interface Enclosure {
+  /** 16 hex digits, drawn by the host; logs are kept under it. */
+  readonly id: string;
+
+  /**
+   * Where news of the cell go from now on. News that came earlier are told at once, in order.
+   * Called once, by the owner.
+   */
+  attach(watcher: EnclosureWatcher): void;
+
+  /**
+   * Run a program; resolves when exec has succeeded. The number of a run is the caller's, unique in
+   * the cell and growing.
+   *
+   * @throws Failure `wrong-state` (not found, not executable, working directory, the cell ends),
+   *   `invalid` (arguments too long), `exhausted`, `unavailable`, `host`; nothing runs then
+   */
+  start(run: number, spec: ExecutableSpec): Promise<StartedRun>;
+
+  /**
+   * End every process of a run: SIGTERM, after the grace SIGKILL. Resolves when none is left and
+   * what it wrote is in its log; the watcher has been told before. Fine for a run that has ended.
+   */
+  stop(run: number, graceMs: number): Promise<void>;
+
+  /**
+   * End all that runs, with one grace for all, and remove every trace but the logs. Resolves when
+   * nothing is left; the watcher has been told of every end before. When it throws it can be called again.
+   */
+  end(graceMs: number): Promise<void>;
+}
+
+export interface EnclosureWatcher {
+  /** A run has changed: its main process ended, its tree is empty, its log is complete. */
+  runChanged(report: RunReport): void;
+  /** The cell's init or supervisor is gone; what ran has been reported before. Told at most once. */
+  failed(why: string): void;
+}
+
+export interface StartedRun {
+  /** As the daemon sees it. */
+  readonly pid: number;
+  /** Nanoseconds since the UNIX epoch. */
+  readonly startedAtNs: bigint;
+}
+
+/** What is known of a run. Once true, `treeIsEmpty` and `logIsComplete` stay true, and `end` stays. */
+export interface RunReport extends StartedRun {
+  readonly run: number;
+  readonly executable: ExecutableName;
+  /** Absent while the main process runs. */
+  readonly end?: RunEnd;
+  readonly treeIsEmpty: boolean;
+  readonly logIsComplete: boolean;
+}
+
+export interface AdoptedCell {
+  readonly name: CellName;
+  readonly spec: CellSpec;
+  readonly enclosure: Enclosure;
+  /** Every run that is known, oldest first, with what was asked for. */
+  readonly runs: readonly { readonly report: RunReport; readonly spec: ExecutableSpec }[];
+  /** Why the cell is not usable any more, when it is not. */
+  readonly failed?: string;
+}

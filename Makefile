@@ -1,5 +1,5 @@
-# Everything is done from here: `make help` tells what. Each target sets up what it needs, and a
-# second run finds it done.
+# Everything is done from here: `make help` tells what. Each target sets up what it needs first, and
+# a second run finds it done.
 
 MAKEFLAGS += --no-print-directory
 .DELETE_ON_ERROR:
@@ -7,106 +7,113 @@ MAKEFLAGS += --no-print-directory
 
 include tools/debian-packages.mk
 
-# The project's own Node comes first, for npm too: an old Node makes it choose old versions.
+# The project's own Node comes first, for npm too: run by an old one, npm chooses old versions.
 export PATH := $(CURDIR)/tools/node/node_modules/.bin:$(CURDIR)/node_modules/.bin:$(PATH)
 
-# npm writes these last of all, so one that is there says that the installation is whole.
+# npm writes these files last, so one that is there says that its installation is whole.
 node := tools/node/node_modules/.package-lock.json
 modules := node_modules/.package-lock.json
-shim := native/cell-shim
+manifests := package.json package-lock.json $(wildcard packages/*/package.json */package.json)
 
-tsc := node node_modules/typescript-7/bin/tsc
-typed := $(patsubst %/tsconfig.json,%,$(wildcard packages/*/tsconfig.json conformance/tsconfig.json bench/tsconfig.json demo/tsconfig.json))
+shim := native/cell-shim
+in_shim := $(if $(wildcard $(shim)/Makefile),$(MAKE) -C $(shim),:)
 c_files := $(wildcard $(shim)/*.[ch] $(shim)/*/*.[ch])
 
-# Neither root nor a kernel of its own is needed by these.
-unit_tests := $(foreach name,api domain pki client cli auraed,'packages/$(name)/**/*.test.ts')
-all_tests := 'packages/**/*.test.ts' 'conformance/**/*.test.ts'
+# Both are called tsc, so this one is called by its path: 7 is the fast one, without an API.
+tsc := node node_modules/typescript-7/bin/tsc
+
+typed = $(foreach path,$(wildcard packages/* bench conformance demo tools),$(if $(shell find $(path) -name '*.ts' -not -path '*/node_modules/*' -not -path '*/dist/*'),$(path)))
+
 node_test := node --test --test-reporter=spec --test-timeout=120000
+unit_tests := $(foreach name,api auraed cli client domain pki,'packages/$(name)/**/*.test.ts')
+
+##@ Use
 
 .PHONY: help
 help: ## say what can be made
-	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' Makefile | expand -t 22
+	@awk -F ':.*## ' '/^##@ /{print substr($$0, 5)} /^[a-z]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' Makefile
 
 .PHONY: demo
-demo: build ## run real programs in cells, from the certificates to the clean end
+demo: build ## run real programs in cells, from making the certificates to the clean end
 	@node demo/demo.ts
+
+.PHONY: build
+build: setup ## compile what has to be, so that bin/auraed and bin/aer run
+	@$(in_shim) all
+
+##@ Check
 
 .PHONY: test
 test: build ## run every test, on the real kernel (needs root)
-	@tools/debian-packages.sh $(test_packages)
-	@$(if $(wildcard $(shim)/Makefile),$(MAKE) -C $(shim) test)
-	@$(node_test) $(all_tests)
+	@tools/debian-packages.sh $(build_packages) $(test_packages)
+	@$(in_shim) test
+	@$(node_test) 'packages/**/*.test.ts' 'conformance/**/*.test.ts'
 
 .PHONY: check
-check: format lint types layers contract unit ## run all that needs neither root nor the kernel
+check: format lint types layers contract unit ## run all checks that need neither root nor the kernel
 
-.PHONY: build
-build: setup ## compile everything, so that bin/auraed and bin/aer run
-	@$(if $(wildcard $(shim)/Makefile),$(MAKE) -C $(shim) all)
+.PHONY: format
+format: setup ## check the format of every file
+	@tools/debian-packages.sh $(check_packages)
+	@biome check --linter-enabled=false --log-level=warn
+	@$(if $(c_files),clang-format,:) --dry-run --Werror $(c_files)
 
-.PHONY: bench
-bench: build ## measure Start, Allocate and memory beside the floor of the kernel
-	@node bench/bench.ts
+.PHONY: lint
+lint: setup ## look for what the style guide forbids
+	@biome lint --error-on-warnings --log-level=warn
+	@oxlint --type-aware --deny-warnings --quiet
+
+.PHONY: types
+types: setup ## check the types
+	@$(tsc) -b $(typed)
+
+.PHONY: layers
+layers: setup ## check that imports follow the arrows of ARCHITECTURE.md
+	@node tools/check-layers.ts
+
+.PHONY: contract
+contract: setup ## check the protos, what the seed promised, and that generated code is current
+	@tools/check-contract.sh
+
+.PHONY: unit
+unit: setup ## run the tests that need neither root nor the kernel
+	@$(node_test) $(unit_tests)
 
 .PHONY: conformance
-conformance: build ## check a daemon over the wire
+conformance: build ## check over the wire what every auraed has to do (needs root)
 	@$(node_test) 'conformance/**/*.test.ts'
+
+.PHONY: bench
+bench: build ## measure Start, Allocate and memory, beside the floor of the kernel
+	@node bench/bench.ts
+
+##@ Work
+
+.PHONY: setup
+setup: $(modules) ## install Node, the npm packages, and the Debian packages of a build
+	@tools/debian-packages.sh $(build_packages)
 
 .PHONY: generate
 generate: setup ## write packages/api/src/gen anew from api/*.proto
 	@buf generate
 
-.PHONY: setup
-setup: $(modules) ## install Node, npm packages and the Debian packages of a build
-	@tools/debian-packages.sh $(build_packages)
+.PHONY: fix
+fix: setup ## format every file, and repair what the linters can
+	@tools/debian-packages.sh $(check_packages)
+	@biome check --write --log-level=warn
+	@$(if $(c_files),clang-format,:) -i $(c_files)
 
 .PHONY: clean
-clean: ## remove what was compiled; node_modules stay
-	@rm -rf packages/*/dist conformance/dist bench/dist
-	@$(if $(wildcard $(shim)/Makefile),$(MAKE) -C $(shim) clean)
-
-# The parts of `make check`, each of which can be made alone.
-
-.PHONY: format
-format: setup
-	@tools/debian-packages.sh $(check_packages)
-	@biome format --log-level=warn
-	@clang-format --dry-run --Werror $(c_files)
-
-.PHONY: lint
-lint: setup
-	@biome lint --error-on-warnings --log-level=warn
-	@oxlint --type-aware --quiet
-
-.PHONY: types
-types: setup
-	@$(tsc) -b $(typed)
-
-.PHONY: layers
-layers: setup
-	@node tools/check-layers.ts
-
-.PHONY: contract
-contract: setup
-	@tools/check-contract.sh
-
-.PHONY: unit
-unit: setup
-	@$(node_test) $(unit_tests)
-
-# What `make check` finds in the format of a file, this repairs.
-.PHONY: fix
-fix: setup ## format all files, and repair what the linter can
-	@biome check --write --log-level=warn
-	@clang-format -i $(c_files)
+clean: ## remove what was compiled; what was installed stays
+	@rm -rf packages/*/dist conformance/dist bench/dist demo/dist tools/dist
+	@$(in_shim) clean
 
 $(node): tools/node/package.json tools/node/package-lock.json
 	@echo "Installing Node"
 	@cd tools/node && npm ci --silent
 	@touch $@
 
-$(modules): $(node) package.json package-lock.json $(wildcard packages/*/package.json conformance/package.json bench/package.json)
+$(modules): $(node) $(manifests)
 	@echo "Installing npm packages"
 	@npm ci --silent
 	@touch $@

@@ -111,6 +111,7 @@ clean: ## remove what was compiled; what was installed stays
 $(node): tools/node/package.json tools/node/package-lock.json
 	@echo "Installing Node"
 	@cd tools/node && npm ci --silent
+	@tools/node/node_modules/.bin/node -e 0 || { echo "npm has no Node for this machine: Aurae runs on Linux, x64 or arm64" >&2; exit 1; }
 	@touch $@
 
 $(modules): $(node) $(manifests)

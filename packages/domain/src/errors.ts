@@ -63,7 +63,12 @@ export class Failure extends Error {
   /** Only of kind `invalid`: everything that is wrong with the request. */
   readonly violations: readonly Violation[];
 
-  constructor(kind: FailureKind, reason: FailureReason, message: string, details: FailureDetails = {}) {
+  constructor(
+    kind: FailureKind,
+    reason: FailureReason,
+    message: string,
+    details: FailureDetails = {},
+  ) {
     super(message, "cause" in details ? { cause: details.cause } : undefined);
     this.name = "Failure";
     this.kind = kind;

@@ -1,6 +1,6 @@
 import type { CellName } from "./cell-name.ts";
-import type { ExecutableName, ExecutableSpec } from "./executable-spec.ts";
 import type { CellSpec } from "./cell-spec.ts";
+import type { ExecutableName, ExecutableSpec } from "./executable-spec.ts";
 import type { RunEnd } from "./run-end.ts";
 
 /**
@@ -52,6 +52,7 @@ export interface Enclosure {
   /**
    * End every process of a run: SIGTERM, after the grace SIGKILL. Resolves when none is left and
    * what it wrote is in its log; the watcher has been told before. Fine for a run that has ended.
+   * A second call while the first waits can only shorten the grace; both resolve at the end.
    */
   stop(run: number, graceMs: number): Promise<void>;
 

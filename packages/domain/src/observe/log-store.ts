@@ -1,5 +1,6 @@
 import type { CellName } from "../cells/cell-name.ts";
 import type { ExecutableName } from "../cells/executable-spec.ts";
+import type { Gate } from "../gate.ts";
 
 /** Which pipe of a process. */
 export type Channel = "stdout" | "stderr";
@@ -34,21 +35,30 @@ export type LogEntry =
       /** No newline came after these bytes. */
       readonly partial: boolean;
     }
-  | { readonly kind: "gap"; readonly atNs: bigint; readonly linesDropped: bigint; readonly segmentsRemoved: bigint };
+  | {
+      readonly kind: "gap";
+      readonly atNs: bigint;
+      readonly linesDropped: bigint;
+      readonly segmentsRemoved: bigint;
+    };
 
 /** Where logs are kept. `linux` implements it on files that the supervisors write. */
 export interface LogStore {
   /**
    * The entries of a run in order: what is kept, then, when the query follows, what comes, until
-   * `complete` has resolved and all was read. Ends early, without an error, when the signal aborts.
+   * `complete` is open and all was read. Ends early, without an error, when the signal aborts.
    *
    * @throws Failure `not-found` when the log is not kept (any more)
    */
-  read(key: LogKey, query: LogQuery, complete: Promise<void>, signal: AbortSignal): AsyncIterable<LogEntry>;
+  read(key: LogKey, query: LogQuery, complete: Gate, signal: AbortSignal): AsyncIterable<LogEntry>;
 
   /** The run of this boot that had the pid last, live or ended, its cell freed or not. */
   findByPid(pid: number): LogKey | undefined;
 
   /** The latest run of the executable, or the run asked for, in the cell of that name allocated last. */
-  findByName(cell: CellName, executable: ExecutableName, run: number | undefined): LogKey | undefined;
+  findByName(
+    cell: CellName,
+    executable: ExecutableName,
+    run: number | undefined,
+  ): LogKey | undefined;
 }

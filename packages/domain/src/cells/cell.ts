@@ -1,0 +1,204 @@
+import { Failure } from "../errors.ts";
+import { Gate } from "../gate.ts";
+import type { CellName } from "./cell-name.ts";
+import type { CellSpec } from "./cell-spec.ts";
+import type { ExecutableName, ExecutableSpec } from "./executable-spec.ts";
+import { Executables } from "./executables.ts";
+import type { AdoptedCell, CellHost, Enclosure } from "./host.ts";
+import type { Run } from "./run.ts";
+import type { RunEnd } from "./run-end.ts";
+
+/** Each state holds exactly what is true in it, so a freed cell has no enclosure to misuse. */
+export type CellState =
+  | { readonly kind: "unallocated" }
+  | { readonly kind: "allocating"; readonly settled: Gate }
+  | { readonly kind: "allocated"; readonly enclosure: Enclosure }
+  | { readonly kind: "failed"; readonly enclosure: Enclosure; readonly why: string }
+  | {
+      readonly kind: "freeing";
+      readonly enclosure: Enclosure;
+      readonly done: Promise<void>;
+      readonly why?: string;
+    }
+  | { readonly kind: "freed" };
+
+type Standing = CellState & { readonly kind: "allocated" | "failed" };
+
+/** What has begun is not cut short by a caller that leaves. */
+const never = new AbortController().signal;
+
+/**
+ * One cell, from allocation to the end of all it holds.
+ *
+ *     unallocated ──allocate()──▶ allocating ──▶ allocated ──(init or supervisor gone)──▶ failed
+ *          ▲                          │               └────────────────┬────────────────────┘
+ *          └────── host refused ──────┘                              free()
+ *                                                                      ▼
+ *                       back where it was, when the host failed ◀── freeing ──▶ freed
+ *
+ * Each method claims the cell before its first `await`: no two callers ever act on the same state.
+ */
+export class Cell {
+  readonly name: CellName;
+  readonly spec: CellSpec;
+  readonly parent: Cell | undefined;
+  readonly children: Map<CellName, Cell> = new Map();
+  readonly executables: Executables = new Executables();
+  #state: CellState = { kind: "unallocated" };
+
+  constructor(name: CellName, spec: CellSpec, parent: Cell | undefined) {
+    this.name = name;
+    this.spec = spec;
+    this.parent = parent;
+  }
+
+  get state(): CellState {
+    return this.#state;
+  }
+
+  /** What holds it on the machine; undefined before and after. */
+  get enclosure(): Enclosure | undefined {
+    return "enclosure" in this.#state ? this.#state.enclosure : undefined;
+  }
+
+  async allocate(host: CellHost): Promise<void> {
+    if (this.#state.kind !== "unallocated") throw this.#cannot("allocate");
+    const parent = this.parent?.requireAllocated("allocate in");
+    const settled = new Gate();
+    this.#state = { kind: "allocating", settled };
+    try {
+      const enclosure = await host.enclose({ name: this.name, spec: this.spec, parent });
+      this.#state = { kind: "allocated", enclosure };
+      this.#watch(enclosure);
+    } catch (cause) {
+      this.#state = { kind: "unallocated" };
+      throw cause;
+    } finally {
+      settled.open();
+    }
+  }
+
+  /** Take over a cell that an earlier daemon allocated. */
+  adopt({ enclosure, runs, failed }: AdoptedCell): void {
+    for (const { report, spec } of runs) this.executables.adopt(report, spec);
+    this.#state = { kind: "allocated", enclosure };
+    if (failed !== undefined) this.#fail(failed);
+    this.#watch(enclosure);
+  }
+
+  /** Run a program in the cell; resolves when its exec has succeeded. */
+  async start(spec: ExecutableSpec): Promise<Run> {
+    const enclosure = this.requireAllocated("start in");
+    const run = this.executables.begin(spec);
+    try {
+      run.started(await enclosure.start(run.number, spec));
+      return run;
+    } catch (cause) {
+      run.refused(cause);
+      this.executables.forget(run);
+      throw cause;
+    }
+  }
+
+  /** End the latest run of an executable and all that came of it, and tell how it ended. */
+  async stop(name: ExecutableName, graceMs: number): Promise<RunEnd> {
+    const run = this.executables.get(name).latest as Run;
+    await run.settled.wait(never);
+    if (run.state.kind === "refused") this.executables.get(name); // Not found, unless it runs again.
+    if (run.hasProcesses) {
+      run.stopping();
+      await this.enclosure?.stop(run.number, graceMs);
+    }
+    if (run.state.kind === "ended") return run.state.end;
+    throw new Failure(
+      "host",
+      "HOST_FAILED",
+      `Cannot stop "${name}": the host did not say how it ended`,
+    );
+  }
+
+  /** End the cell, its children first. A second caller waits for the first; freeing a freed cell does nothing. */
+  async free(graceMs: number): Promise<void> {
+    const before = this.#state;
+    switch (before.kind) {
+      case "allocated":
+      case "failed": {
+        // The state is set before #release runs: what it does first, it does in a cell being freed.
+        const { promise, resolve, reject } = Promise.withResolvers<void>();
+        this.#state = { kind: "freeing", enclosure: before.enclosure, done: promise };
+        this.#release(before, graceMs).then(resolve, reject);
+        return promise;
+      }
+      case "freeing":
+        return before.done;
+      case "freed":
+        return;
+      case "allocating":
+      case "unallocated":
+        throw this.#cannot("free");
+      default:
+        before satisfies never;
+    }
+  }
+
+  /** Its enclosure, if something may be put inside. */
+  requireAllocated(action: string): Enclosure {
+    if (this.#state.kind === "allocated") return this.#state.enclosure;
+    throw this.#cannot(action);
+  }
+
+  #watch(enclosure: Enclosure): void {
+    enclosure.attach({
+      runChanged: (report) => this.executables.changed(report),
+      failed: (why) => this.#fail(why),
+    });
+  }
+
+  #fail(why: string): void {
+    const now = this.#state;
+    if (now.kind === "allocated") this.#state = { kind: "failed", enclosure: now.enclosure, why };
+    if (now.kind === "freeing") this.#state = { ...now, why };
+  }
+
+  async #release(before: Standing, graceMs: number): Promise<void> {
+    try {
+      await this.#freeChildren(graceMs);
+      await before.enclosure.end(graceMs);
+      this.#state = { kind: "freed" };
+    } catch (cause) {
+      // Something is still there, so the cell is too: free() can be tried again.
+      const why = this.#state.kind === "freeing" ? this.#state.why : undefined;
+      this.#state =
+        why === undefined ? before : { kind: "failed", enclosure: before.enclosure, why };
+      if (cause instanceof Failure) throw cause;
+      throw new Failure("host", "HOST_FAILED", `Cannot free cell "${this.name}"`, { cause });
+    }
+  }
+
+  async #freeChildren(graceMs: number): Promise<void> {
+    const children = [...this.children.values()];
+    const outcomes = await Promise.allSettled(
+      children.map((child) => this.#freeChild(child, graceMs)),
+    );
+    const failed = outcomes.find((outcome) => outcome.status === "rejected");
+    if (failed !== undefined) throw failed.reason;
+  }
+
+  async #freeChild(child: Cell, graceMs: number): Promise<void> {
+    if (child.state.kind === "allocating") await child.state.settled.wait(never);
+    if (child.state.kind !== "unallocated") await child.free(graceMs);
+    this.children.delete(child.name);
+  }
+
+  #cannot(action: string): Failure {
+    const { kind } = this.#state;
+    const why =
+      this.#state.kind === "failed" ? `it has failed: ${this.#state.why}` : `it is ${kind}`;
+    return new Failure(
+      "wrong-state",
+      kind === "failed" ? "CELL_FAILED" : "CELL_STATE",
+      `Cannot ${action} cell "${this.name}": ${why}`,
+      { metadata: { cell: this.name } },
+    );
+  }
+}

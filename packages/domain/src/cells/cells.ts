@@ -1,0 +1,191 @@
+import { Failure } from "../errors.ts";
+import { throwIfAborted } from "../gate.ts";
+import { Cell } from "./cell.ts";
+import { type CellName, parentOf } from "./cell-name.ts";
+import type { CellSpec } from "./cell-spec.ts";
+import type { Executable } from "./executable.ts";
+import type { ExecutableName, ExecutableSpec } from "./executable-spec.ts";
+import type { CellHost, StartedRun } from "./host.ts";
+import type { Run } from "./run.ts";
+import type { RunEnd } from "./run-end.ts";
+
+/** The cells of a node: the one owner of every {@link Cell}, and what the services ask. */
+export class Cells {
+  readonly #host: CellHost;
+  readonly #roots = new Map<CellName, Cell>();
+
+  constructor(host: CellHost) {
+    this.#host = host;
+  }
+
+  get cgroupV2(): boolean {
+    return this.#host.cgroupV2;
+  }
+
+  /** Take over what an earlier daemon left; called once, before anything else. */
+  async adopt(): Promise<void> {
+    for (const adopted of await this.#host.adopt()) {
+      const { parent, siblings } = this.#placeOf(adopted.name);
+      const cell = new Cell(adopted.name, adopted.spec, parent);
+      cell.adopt(adopted);
+      siblings.set(cell.name, cell);
+    }
+  }
+
+  /** Make a cell. Once begun it is finished or undone, whether the caller waits for it or not. */
+  async allocate(name: CellName, spec: CellSpec, signal: AbortSignal): Promise<Cell> {
+    throwIfAborted(signal);
+    const { parent, siblings } = this.#placeOf(name);
+    if (siblings.has(name)) {
+      throw new Failure("exists", "CELL_EXISTS", `Cannot allocate cell "${name}": it exists`, {
+        metadata: { cell: name },
+      });
+    }
+    const cell = new Cell(name, spec, parent);
+    siblings.set(name, cell);
+    try {
+      await cell.allocate(this.#host);
+      return cell;
+    } catch (cause) {
+      siblings.delete(name);
+      throw cause;
+    }
+  }
+
+  /** End a cell and all it holds, its children first. */
+  async free(name: CellName, graceMs: number, signal: AbortSignal): Promise<void> {
+    throwIfAborted(signal);
+    const cell = this.get(name);
+    if (cell.state.kind === "allocating") {
+      await cell.state.settled.wait(signal);
+      return this.free(name, graceMs, signal);
+    }
+    await cell.free(graceMs);
+    const { siblings } = this.#placeOf(name);
+    if (siblings.get(name) === cell) siblings.delete(name);
+  }
+
+  /** End every cell, as far as it goes. */
+  async freeAll(graceMs: number): Promise<void> {
+    const never = new AbortController().signal;
+    await Promise.all([...this.#roots.keys()].map((name) => this.free(name, graceMs, never)));
+  }
+
+  /** Start an executable. Once begun it is finished or undone, whether the caller waits for it or not. */
+  async start(
+    name: CellName,
+    spec: ExecutableSpec,
+    signal: AbortSignal,
+  ): Promise<StartedRun & { readonly run: number }> {
+    throwIfAborted(signal);
+    const run = await this.get(name).start(spec);
+    if (!("pid" in run.state))
+      throw new Failure("host", "HOST_FAILED", `Cannot start "${spec.name}": the host told no pid`);
+    return { run: run.number, pid: run.state.pid, startedAtNs: run.state.startedAtNs };
+  }
+
+  async stop(
+    name: CellName,
+    executable: ExecutableName,
+    graceMs: number,
+    signal: AbortSignal,
+  ): Promise<RunEnd> {
+    throwIfAborted(signal);
+    return await this.get(name).stop(executable, graceMs);
+  }
+
+  /** The cells at the root, or the one of that name; sorted. */
+  list(name: CellName | undefined): readonly Cell[] {
+    return name === undefined ? [...this.#roots.values()].sort(byName) : [this.get(name)];
+  }
+
+  /**
+   * Wait until one executable, or all of the cell, have ended. Without a run number it is the latest.
+   *
+   * @throws Failure `not-found`; `cancelled` when the signal aborts first
+   */
+  async wait(
+    name: CellName,
+    executable: ExecutableName | undefined,
+    number: number | undefined,
+    signal: AbortSignal,
+  ): Promise<readonly Run[]> {
+    const { executables } = this.get(name);
+    const runs =
+      executable === undefined
+        ? [...executables].sort(byName).flatMap(({ latest }) => latest ?? [])
+        : [findRun(executables.get(executable), number)];
+    await Promise.all(runs.map((run) => run.ended.wait(signal)));
+    const ended = runs.filter((run) => run.state.kind === "ended");
+    // One that was refused while we waited was never there.
+    if (executable !== undefined && ended.length === 0) executables.get(executable);
+    return ended;
+  }
+
+  /** @throws Failure `not-found` */
+  get(name: CellName): Cell {
+    const cell = this.#find(name);
+    if (cell !== undefined) return cell;
+    throw new Failure(
+      "not-found",
+      "CELL_NOT_FOUND",
+      `Cannot find cell "${name}": there is none of that name`,
+      {
+        metadata: { cell: name },
+      },
+    );
+  }
+
+  /** The run of that number in the cell with that enclosure, if it is remembered. */
+  findRun(enclosureId: string, executable: ExecutableName, number: number): Run | undefined {
+    for (const cell of walk(this.#roots.values())) {
+      if (cell.enclosure?.id !== enclosureId) continue;
+      for (const each of cell.executables) if (each.name === executable) return each.run(number);
+    }
+    return undefined;
+  }
+
+  #find(name: CellName): Cell | undefined {
+    const parent = parentOf(name);
+    return (parent === undefined ? this.#roots : this.#find(parent)?.children)?.get(name);
+  }
+
+  #placeOf(name: CellName): {
+    readonly parent: Cell | undefined;
+    readonly siblings: Map<CellName, Cell>;
+  } {
+    const parentName = parentOf(name);
+    if (parentName === undefined) return { parent: undefined, siblings: this.#roots };
+    const parent = this.#find(parentName);
+    if (parent !== undefined) return { parent, siblings: parent.children };
+    const why = `its parent "${parentName}" does not exist`;
+    throw new Failure("not-found", "PARENT_CELL_NOT_FOUND", `Cannot find cell "${name}": ${why}`, {
+      metadata: { cell: name, parent: parentName },
+    });
+  }
+}
+
+/** Order by name, by code unit: the same on every machine. */
+export function byName(a: { readonly name: string }, b: { readonly name: string }): number {
+  return a.name < b.name ? -1 : a.name > b.name ? 1 : 0;
+}
+
+function findRun(executable: Executable, number: number | undefined): Run {
+  const run = number === undefined ? executable.latest : executable.run(number);
+  if (run !== undefined) return run;
+  throw new Failure(
+    "not-found",
+    "RUN_NOT_FOUND",
+    `Cannot find run ${number} of "${executable.name}": it is not remembered`,
+    {
+      metadata: { executable: executable.name, run: String(number) },
+    },
+  );
+}
+
+function* walk(cells: Iterable<Cell>): Generator<Cell> {
+  for (const cell of cells) {
+    yield cell;
+    yield* walk(cell.children.values());
+  }
+}

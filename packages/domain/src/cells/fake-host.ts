@@ -1,0 +1,118 @@
+import { Failure } from "../errors.ts";
+import type { CellName } from "./cell-name.ts";
+import { type ExecutableSpec, toArgv } from "./executable-spec.ts";
+import type {
+  AdoptedCell,
+  CellHost,
+  EncloseRequest,
+  Enclosure,
+  EnclosureWatcher,
+  RunReport,
+  StartedRun,
+} from "./host.ts";
+import type { RunEnd } from "./run-end.ts";
+
+/**
+ * A host without a machine, which writes down what it was asked. It knows three commands: `exit N`
+ * ends at once, `sleep …` runs until it is stopped, `missing` is not found.
+ */
+export class FakeHost implements CellHost {
+  readonly cgroupV2: boolean = false;
+  /** What was done, in order: "enclose web", "start web server", "stop web server", "end web". */
+  readonly log: string[] = [];
+  /** Fails the next call whose log line it equals, once. */
+  failOn: string | undefined;
+  readonly enclosures: Map<CellName, FakeEnclosure> = new Map();
+
+  async enclose({ name, parent }: EncloseRequest): Promise<Enclosure> {
+    await this.note(`enclose ${name}`);
+    if (parent !== undefined && ![...this.enclosures.values()].some((each) => each === parent)) {
+      throw new Failure("host", "HOST_FAILED", `Cannot enclose "${name}": its parent has ended`);
+    }
+    const enclosure = new FakeEnclosure(this, name);
+    this.enclosures.set(name, enclosure);
+    return enclosure;
+  }
+
+  async adopt(): Promise<readonly AdoptedCell[]> {
+    return [];
+  }
+
+  /** Write down a call, give others their turn, and fail it if asked to. */
+  async note(call: string): Promise<void> {
+    this.log.push(call);
+    await Promise.resolve();
+    if (this.failOn !== call) return;
+    this.failOn = undefined;
+    throw new Failure("host", "HOST_FAILED", `Cannot ${call}: asked to fail`);
+  }
+}
+
+export class FakeEnclosure implements Enclosure {
+  readonly id: string;
+  readonly #host: FakeHost;
+  readonly #name: CellName;
+  readonly #running = new Map<number, RunReport>();
+  #watcher: EnclosureWatcher | undefined;
+  #ended = false;
+
+  constructor(host: FakeHost, name: CellName) {
+    this.#host = host;
+    this.#name = name;
+    this.id = Buffer.from(name).toString("hex").slice(0, 16).padEnd(16, "0");
+  }
+
+  attach(watcher: EnclosureWatcher): void {
+    this.#watcher = watcher;
+  }
+
+  async start(run: number, spec: ExecutableSpec): Promise<StartedRun> {
+    await this.#host.note(`start ${this.#name} ${spec.name}`);
+    const [command = "", code] = (toArgv(spec).at(-1) ?? "").split(" ");
+    if (this.#ended)
+      throw new Failure("wrong-state", "CELL_STATE", `Cannot start "${spec.name}": the cell ends`);
+    if (command === "missing") {
+      throw new Failure(
+        "wrong-state",
+        "COMMAND_NOT_FOUND",
+        `Cannot start "${spec.name}": no such command`,
+      );
+    }
+    const started = { pid: 1000 + run, startedAtNs: BigInt(run) };
+    this.#running.set(run, {
+      ...started,
+      run,
+      executable: spec.name,
+      treeIsEmpty: false,
+      logIsComplete: false,
+    });
+    if (command === "exit")
+      queueMicrotask(() => this.#finish(run, { reason: "exited", exitCode: Number(code) }));
+    return started;
+  }
+
+  async stop(run: number, _graceMs: number): Promise<void> {
+    await this.#host.note(`stop ${this.#name} ${this.#running.get(run)?.executable}`);
+    this.#finish(run, { reason: "aborted", signal: 15 });
+  }
+
+  async end(_graceMs: number): Promise<void> {
+    this.#ended = true;
+    for (const run of this.#running.keys()) this.#finish(run, { reason: "aborted", signal: 15 });
+    await this.#host.note(`end ${this.#name}`);
+    this.#host.enclosures.delete(this.#name);
+  }
+
+  /** Its init dies, as if killed from the host. */
+  fail(why: string): void {
+    for (const run of this.#running.keys()) this.#finish(run, { reason: "signaled", signal: 9 });
+    this.#watcher?.failed(why);
+  }
+
+  #finish(run: number, how: Pick<RunEnd, "reason" | "exitCode" | "signal">): void {
+    const report = this.#running.get(run);
+    if (report === undefined || !this.#running.delete(run)) return;
+    const end: RunEnd = { ...how, coreDumped: false, endedAtNs: 2n, usage: {}, linesDropped: 0n };
+    this.#watcher?.runChanged({ ...report, end, treeIsEmpty: true, logIsComplete: true });
+  }
+}

@@ -107,7 +107,7 @@ function readUsages(pem: string): readonly string[] | undefined {
     authority.certificate.getExtension(x509.SubjectKeyIdentifierExtension)?.keyId,
   );
   assert.ok(leaf.getExtension(x509.SubjectKeyIdentifierExtension));
-  return leaf.getExtension(x509.ExtendedKeyUsageExtension)?.usages.map(String);
+  return Array.from(leaf.getExtension(x509.ExtendedKeyUsageExtension)?.usages ?? [], String);
 }
 
 test("issued certificates chain to their authority, and to no other", async () => {

@@ -9,9 +9,11 @@ import { parseTrustDomain } from "./spiffe-id.ts";
 import { issueOddCertificate, type OddCertificate } from "./testing.ts";
 import {
   ExtendedKeyUsage,
+  Extension,
   type JsonGeneralNames,
   KeyUsageFlags,
   SubjectAlternativeNameExtension,
+  X509Certificate,
 } from "./x509.ts";
 
 const authority = await createAuthority();
@@ -41,19 +43,18 @@ test("readIdentity() knows the clients and servers of the authority", async () =
   assert.ok(server.kind === "spiffe" && server.spiffeId === "spiffe://aurae.local/node/n1");
 });
 
-test("readIdentity() reads the same facts as node:crypto", async () => {
-  const { certificatePem } = await issueClientCertificate(authority);
-  const expected = new NodeCertificate(certificatePem);
+test("readIdentity() reads the same facts as another library", async () => {
+  const issued = new X509Certificate((await issueClientCertificate(authority)).certificatePem);
 
-  const identity = readIdentity(expected.raw);
+  const identity = readIdentity(new Uint8Array(issued.rawData));
 
   assert.ok(identity.kind === "spiffe");
   assert.deepEqual(identity.certificate, {
     commonName: "aer",
-    serial: expected.serialNumber.toLowerCase(),
-    notBefore: expected.validFromDate,
-    notAfter: expected.validToDate,
-    fingerprint: expected.fingerprint256.replaceAll(":", "").toLowerCase(),
+    serial: issued.serialNumber,
+    notBefore: issued.notBefore,
+    notAfter: issued.notAfter,
+    fingerprint: Buffer.from(await issued.getThumbprint("SHA-256")).toString("hex"),
   });
 });
 
@@ -72,6 +73,12 @@ test("readIdentity() takes no common name where there are two", async () => {
   const identity = await readOdd({ subject: [{ CN: ["nova"] }, { CN: ["system"] }] });
 
   assert.ok(identity.kind === "no-uri" && identity.certificate.commonName === undefined);
+});
+
+test("readIdentity() takes a common name with NUL in it as a whole", async () => {
+  const identity = await readOdd({ subject: [{ CN: ["system\0.example"] }] });
+
+  assert.ok(identity.kind === "no-uri" && identity.certificate.commonName !== "system");
 });
 
 test("readIdentity() refuses more than one URI, though one is right", async () => {
@@ -167,6 +174,34 @@ test("readIdentity() refuses an extension that is there twice", async () => {
   assert.equal(await refusalOf({ ...plain, further }), "malformed");
 });
 
+test("readIdentity() passes over names that are no URI, of whatever type", async () => {
+  const names: JsonGeneralNames = [
+    { type: "upn", value: admin },
+    { type: "id", value: "1.2.3" },
+    { type: "dn", value: `CN=${admin}` },
+    { type: "ip", value: "::1" },
+  ];
+
+  assert.equal(await refusalOf({ names }), "no-uri");
+  assert.equal(await refusalOf({ names: [...names, ...plain.names] }), "spiffe");
+});
+
+test("readIdentity() refuses a name of no known type", async () => {
+  // [6] constructed, which BER would allow for a URI in pieces, and [9].
+  for (const tag of [0xa6, 0x89]) {
+    const further = [new Extension("2.5.29.17", false, Uint8Array.of(0x30, 0x03, tag, 0x01, 0x61))];
+
+    assert.equal(await refusalOf({ further }), "malformed");
+  }
+});
+
+test("readIdentity() refuses bytes after the certificate", async () => {
+  const { der } = await issueOddCertificate(authority, plain);
+
+  assert.equal(readIdentity(Buffer.concat([der, Buffer.of(0)])).kind, "malformed");
+  assert.equal(readIdentity(Buffer.concat([der, der])).kind, "malformed");
+});
+
 test("readIdentity() never throws, whatever the bytes", async () => {
   const { der } = await issueOddCertificate(authority, plain);
   const byte = fc.record({ at: fc.nat(der.length - 1), value: fc.nat(255) });
@@ -180,6 +215,21 @@ test("readIdentity() never throws, whatever the bytes", async () => {
   );
   fc.assert(
     fc.property(byte, ({ at, value }) => "kind" in readIdentity(der.with(at, value))),
+    { numRuns: 1000 },
+  );
+});
+
+test("readIdentity() sees no identity that OpenSSL does not see, whatever byte is changed", async () => {
+  const { der } = await issueOddCertificate(authority, { ...plain, isAuthority: false });
+  const byte = fc.record({ at: fc.nat(der.length - 1), value: fc.nat(255) });
+
+  fc.assert(
+    fc.property(byte, ({ at, value }) => {
+      const changed = der.with(at, value);
+      const identity = readIdentity(changed);
+      if (identity.kind !== "spiffe") return true;
+      return new NodeCertificate(changed).subjectAltName === `URI:${identity.spiffeId}`;
+    }),
     { numRuns: 1000 },
   );
 });

@@ -8,7 +8,9 @@ MAKEFLAGS += --no-print-directory
 include tools/debian-packages.mk
 
 # The project's own Node comes first, for npm too: run by an old one, npm chooses old versions.
-export PATH := $(CURDIR)/tools/node/node_modules/.bin:$(CURDIR)/node_modules/.bin:$(PATH)
+our_node := $(CURDIR)/tools/node/node_modules/.bin
+machine_path := $(subst $(our_node):,,$(PATH))
+export PATH := $(our_node):$(CURDIR)/node_modules/.bin:$(machine_path)
 
 # npm writes these files last, so one that is there says that its installation is whole.
 node := tools/node/node_modules/.package-lock.json
@@ -108,13 +110,17 @@ clean: ## remove what was compiled; what was installed stays
 	@rm -rf packages/*/dist conformance/dist bench/dist demo/dist tools/dist
 	@$(in_shim) clean
 
+npm_ci := npm ci --loglevel=error --no-progress >/dev/null
+
 $(node): tools/node/package.json tools/node/package-lock.json
 	@echo "Installing Node"
-	@cd tools/node && npm ci --silent
-	@tools/node/node_modules/.bin/node -e 0 || { echo "npm has no Node for this machine: Aurae runs on Linux, x64 or arm64" >&2; exit 1; }
+	@cd tools/node && $(npm_ci)
+	@$(our_node)/node -e 0 || { echo "npm has no Node for this machine: Aurae runs on Linux, x64 or arm64" >&2; exit 1; }
 	@touch $@
 
+# npm looks for the machine's settings (a mirror, a certificate) beside the Node that runs it, so it
+# is told where they are.
 $(modules): $(node) $(manifests)
 	@echo "Installing npm packages"
-	@npm ci --silent
+	@npm_config_globalconfig=$$(PATH=$(machine_path) npm config get globalconfig) $(npm_ci)
 	@touch $@

@@ -14,7 +14,9 @@ test("parseAlternativeName() tells names from addresses", () => {
 });
 
 const malformed = "|.|a.|.a|a..b|*.example|a b|a_b|-a|a-|é|a,DNS:b|a:1".split("|");
-const almost = "127.0.0.256|1.2.3|[::1]|fe80::1%eth0|::1/64|https://a|spiffe://aurae.local/a".split("|");
+const almost = "127.0.0.256|1.2.3|[::1]|fe80::1%eth0|::1/64|https://a|spiffe://aurae.local/a".split(
+  "|",
+);
 const long = ["a".repeat(64), `aa${".a".repeat(126)}`];
 
 test("parseAlternativeName() refuses what is neither", () => {

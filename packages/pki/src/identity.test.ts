@@ -102,7 +102,9 @@ test("readIdentity() takes a name with a comma for one name", async () => {
 test("readIdentity() refuses a URI that is no SPIFFE ID of the trust domain", async () => {
   const elsewhere = ["", "https://aurae.local/a", "spiffe://prod.example/a"];
   const atRoot = ["spiffe://aurae.local", "spiffe://aurae.local/"];
-  const malformed = ["/../root", "/", "\0", "%00", "?a", "é", "a".repeat(2048)].map((end) => admin + end);
+  const malformed = ["/../root", "/", "\0", "%00", "?a", "é", "a".repeat(2048)].map(
+    (end) => admin + end,
+  );
 
   for (const value of [...elsewhere, ...atRoot, ...malformed]) {
     assert.equal(await refusalOf({ names: [{ type: "url", value }] }), "bad-spiffe-id", value);

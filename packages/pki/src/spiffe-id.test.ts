@@ -11,12 +11,30 @@ function refuses(text: string, why: string): void {
   );
 }
 
-const parts = ["spiffe:", "", "aurae.local", "..", ".", "a", "B_1", "%61", " ", ",", "é", "\n", "?q", "#f"];
+const parts = [
+  "spiffe:",
+  "",
+  "aurae.local",
+  "..",
+  ".",
+  "a",
+  "B_1",
+  "%61",
+  " ",
+  ",",
+  "é",
+  "\n",
+  "?q",
+  "#f",
+];
 const plain = /^spiffe:\/\/aurae\.local(\/(?!\.{1,2}(\/|$))[A-Za-z0-9._-]+)+$/;
 
 test("parseSpiffeId() returns its text unchanged or refuses it", () => {
   const rest = fc.array(fc.constantFrom(...parts)).map((some) => some.join("/"));
-  const text = fc.oneof(rest, rest.map((some) => `spiffe://aurae.local/${some}`));
+  const text = fc.oneof(
+    rest,
+    rest.map((some) => `spiffe://aurae.local/${some}`),
+  );
 
   fc.assert(
     fc.property(text, (id) => {

@@ -102,9 +102,10 @@ export class Cell {
 
   /** End the latest run of an executable and all that came of it, and tell how it ended. */
   async stop(name: ExecutableName, graceMs: number): Promise<RunEnd> {
-    const run = this.executables.get(name).latest as Run;
+    const run = this.executables.run(name);
     await run.settled.wait(never);
-    if (run.state.kind === "refused") this.executables.get(name); // Not found, unless it runs again.
+    // It never ran: there is none of that name now, or a newer run.
+    if (run.state.kind === "refused") return this.stop(name, graceMs);
     if (run.hasProcesses) {
       run.stopping();
       await this.enclosure?.stop(run.number, graceMs);

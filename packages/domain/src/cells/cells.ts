@@ -3,7 +3,6 @@ import { throwIfAborted } from "../gate.ts";
 import { Cell } from "./cell.ts";
 import { type CellName, parentOf } from "./cell-name.ts";
 import type { CellSpec } from "./cell-spec.ts";
-import type { Executable } from "./executable.ts";
 import type { ExecutableName, ExecutableSpec } from "./executable-spec.ts";
 import type { CellHost, StartedRun } from "./host.ts";
 import type { Run } from "./run.ts";
@@ -114,11 +113,11 @@ export class Cells {
     const runs =
       executable === undefined
         ? [...executables].sort(byName).flatMap(({ latest }) => latest ?? [])
-        : [findRun(executables.get(executable), number)];
+        : [executables.run(executable, number)];
     await Promise.all(runs.map((run) => run.ended.wait(signal)));
     const ended = runs.filter((run) => run.state.kind === "ended");
     // One that was refused while we waited was never there.
-    if (executable !== undefined && ended.length === 0) executables.get(executable);
+    if (executable !== undefined && ended.length === 0) executables.run(executable, number);
     return ended;
   }
 
@@ -138,11 +137,10 @@ export class Cells {
 
   /** The run of that number in the cell with that enclosure, if it is remembered. */
   findRun(enclosureId: string, executable: ExecutableName, number: number): Run | undefined {
-    for (const cell of walk(this.#roots.values())) {
-      if (cell.enclosure?.id !== enclosureId) continue;
-      for (const each of cell.executables) if (each.name === executable) return each.run(number);
-    }
-    return undefined;
+    const cells = walk(this.#roots.values());
+    return cells
+      .find((cell) => cell.enclosure?.id === enclosureId)
+      ?.executables.find(executable, number);
   }
 
   #find(name: CellName): Cell | undefined {
@@ -168,19 +166,6 @@ export class Cells {
 /** Order by name, by code unit: the same on every machine. */
 export function byName(a: { readonly name: string }, b: { readonly name: string }): number {
   return a.name < b.name ? -1 : a.name > b.name ? 1 : 0;
-}
-
-function findRun(executable: Executable, number: number | undefined): Run {
-  const run = number === undefined ? executable.latest : executable.run(number);
-  if (run !== undefined) return run;
-  throw new Failure(
-    "not-found",
-    "RUN_NOT_FOUND",
-    `Cannot find run ${number} of "${executable.name}": it is not remembered`,
-    {
-      metadata: { executable: executable.name, run: String(number) },
-    },
-  );
 }
 
 function* walk(cells: Iterable<Cell>): Generator<Cell> {

@@ -17,18 +17,24 @@ export class Executables implements Iterable<Executable> {
     return this.#byName.values();
   }
 
-  /** @throws Failure `not-found` */
-  get(name: ExecutableName): Executable {
+  /** The run of that number, or the latest. @throws Failure `not-found` */
+  run(name: ExecutableName, number?: number): Run {
     const executable = this.#byName.get(name);
-    if (executable?.latest !== undefined) return executable;
-    throw new Failure(
-      "not-found",
-      "EXECUTABLE_NOT_FOUND",
-      `Cannot find executable "${name}": the cell has none of that name`,
-      {
-        metadata: { executable: name },
-      },
-    );
+    const metadata = { executable: name };
+    if (executable?.latest === undefined) {
+      const why = "the cell has none of that name";
+      const message = `Cannot find executable "${name}": ${why}`;
+      throw new Failure("not-found", "EXECUTABLE_NOT_FOUND", message, { metadata });
+    }
+    const run = number === undefined ? executable.latest : executable.run(number);
+    if (run !== undefined) return run;
+    const message = `Cannot find run ${number} of "${name}": it is not remembered`;
+    throw new Failure("not-found", "RUN_NOT_FOUND", message, { metadata });
+  }
+
+  /** The run of that number, if it is remembered. */
+  find(name: ExecutableName, number: number): Run | undefined {
+    return this.#byName.get(name)?.run(number);
   }
 
   /** Claim a name and a number for a new run. */
@@ -58,7 +64,7 @@ export class Executables implements Iterable<Executable> {
   }
 
   changed(report: RunReport): void {
-    this.#byName.get(report.executable)?.run(report.run)?.changed(report);
+    this.find(report.executable, report.run)?.changed(report);
   }
 
   #touch(executable: Executable): void {

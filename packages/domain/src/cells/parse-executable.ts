@@ -47,9 +47,9 @@ export function parseExecutable(raw: RawExecutable | undefined): {
   if (given.command === "")
     violations.add("executable.command", "FIELD_REQUIRED", "must not be empty");
   checkText("executable.command", given.command, maxArgumentBytes, violations);
-  given.args.forEach((arg, index) =>
-    checkText(`executable.args[${index}]`, arg, maxArgumentBytes, violations),
-  );
+  for (const [index, arg] of given.args.entries()) {
+    checkText(`executable.args[${index}]`, arg, maxArgumentBytes, violations);
+  }
   checkEnvironment(given.env, violations);
   checkTotal(given, violations);
   checkText("executable.description", given.description, 1024, violations);

@@ -54,7 +54,7 @@ export class Logs {
     const key = this.#store.findByName(selector.cell, selector.executable, selector.run);
     if (key !== undefined) return key;
     // Say what exactly is missing: the cell, the executable, or the run.
-    this.#cells.get(selector.cell).executables.get(selector.executable);
+    this.#cells.get(selector.cell).executables.run(selector.executable, selector.run);
     throw new Failure(
       "not-found",
       "LOG_NOT_FOUND",

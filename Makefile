@@ -15,13 +15,13 @@ export PATH := $(our_node):$(CURDIR)/node_modules/.bin:$(machine_path)
 # npm writes these files last, so one that is there says that its installation is whole.
 node := tools/node/node_modules/.package-lock.json
 modules := node_modules/.package-lock.json
-manifests := package.json package-lock.json $(wildcard packages/*/package.json */package.json)
 
 shim := native/cell-shim
 in_shim := $(if $(wildcard $(shim)/Makefile),$(MAKE) -C $(shim),:)
 c_files := $(wildcard $(shim)/*.[ch] $(shim)/*/*.[ch])
 
-# Both are called tsc, so this one is called by its path: 7 is the fast one, without an API.
+# Version 6 is called tsc too, so 7 is called by its path. It does not notice when the base of a
+# configuration changes, so it starts anew each time: a second or two.
 tsc := node node_modules/typescript-7/bin/tsc
 
 typed = $(foreach path,$(wildcard packages/* bench conformance demo tools),$(if $(shell find $(path) -name '*.ts' -not -path '*/node_modules/*' -not -path '*/dist/*'),$(path)))
@@ -67,7 +67,7 @@ lint: setup ## look for what the style guide forbids
 
 .PHONY: types
 types: setup ## check the types
-	@$(tsc) -b $(typed)
+	@$(tsc) -b --force $(typed)
 
 .PHONY: layers
 layers: setup ## check that imports follow the arrows of ARCHITECTURE.md
@@ -118,9 +118,9 @@ $(node): tools/node/package.json tools/node/package-lock.json
 	@$(our_node)/node -e 0 || { echo "npm has no Node for this machine: Aurae runs on Linux, x64 or arm64" >&2; exit 1; }
 	@touch $@
 
-# npm looks for the machine's settings (a mirror, a certificate) beside the Node that runs it, so it
-# is told where they are.
-$(modules): $(node) $(manifests)
+# The lockfile alone says what is installed, since packages of ours are links. npm looks for the
+# machine's settings (a mirror, a certificate) beside the Node that runs it: tell it where they are.
+$(modules): $(node) package-lock.json .npmrc
 	@echo "Installing npm packages"
 	@npm_config_globalconfig=$$(PATH=$(machine_path) npm config get globalconfig) $(npm_ci)
 	@touch $@

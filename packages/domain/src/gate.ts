@@ -33,7 +33,9 @@ export class Gate {
       return () => undefined;
     }
     // A wrapper of its own, so that the same callback may wait twice.
-    const pass = (): void => callback();
+    function pass(): void {
+      callback();
+    }
     this.#waiting.add(pass);
     return () => this.#waiting.delete(pass);
   }
@@ -42,7 +44,9 @@ export class Gate {
   async wait(signal: AbortSignal): Promise<void> {
     throwIfAborted(signal);
     const { promise, resolve, reject } = Promise.withResolvers<void>();
-    const onAbort = (): void => reject(callerLeft(signal));
+    function onAbort(): void {
+      reject(callerLeft(signal));
+    }
     const forget = this.onOpen(resolve);
     signal.addEventListener("abort", onAbort, { once: true });
     try {

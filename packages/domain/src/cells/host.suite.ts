@@ -103,8 +103,11 @@ async function enclose(host: CellHost, name: string, parent?: Enclosure): Promis
   const enclosure = await host.enclose({ name: cellName(name), spec, parent });
   const reports = new Map<number, RunReport>();
   const gates = new Map<number, Gate>();
-  const gateOf = (run: number): Gate =>
-    gates.get(run) ?? gates.set(run, new Gate()).get(run) ?? new Gate();
+  function gateOf(run: number): Gate {
+    const gate = gates.get(run) ?? new Gate();
+    gates.set(run, gate);
+    return gate;
+  }
   enclosure.attach({
     runChanged: (report) => {
       reports.set(report.run, report);
@@ -134,8 +137,8 @@ function program(command: string): ExecutableSpec {
 
 function cellName(text: string): CellName {
   const name = parseCellName(text);
-  assert.equal(name, text);
-  return name as CellName;
+  assert.ok(typeof name === "string");
+  return name;
 }
 
 function hasReason(reason: string): (error: unknown) => boolean {

@@ -43,7 +43,7 @@ export class LogHistory {
   async *read(
     query: HistoryQuery,
     signal: AbortSignal,
-  ): AsyncGenerator<LogRecord & { readonly missed: number }> {
+  ): AsyncGenerator<LogRecord & { readonly missed: number }, void> {
     const end = this.#first + this.#records.length;
     let next = Math.max(this.#first, end - Math.min(query.tail ?? remembered, remembered));
     while (!signal.aborted) {

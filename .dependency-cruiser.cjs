@@ -116,7 +116,7 @@ module.exports = {
   ],
   options: {
     tsPreCompilationDeps: true,
-    tsConfig: { fileName: "tsconfig.base.json" },
+    tsConfig: { fileName: `${__dirname}/tsconfig.base.json` },
     doNotFollow: { path: "node_modules" },
     exclude: { path: "^(packages/[^/]+|conformance|bench)/(dist|node_modules)/" },
   },

@@ -27,7 +27,7 @@ tsc := node node_modules/typescript-7/bin/tsc
 typed = $(foreach path,$(wildcard packages/* bench conformance demo tools),$(if $(shell find $(path) -name '*.ts' -not -path '*/node_modules/*' -not -path '*/dist/*'),$(path)))
 
 node_test := node --test --test-reporter=spec --test-timeout=120000
-unit_tests := $(foreach name,api auraed cli client domain pki,'packages/$(name)/**/*.test.ts')
+unit_tests := $(foreach name,api auraed cli client domain pki,'packages/$(name)/**/*.test.ts') 'tools/*.test.ts'
 
 ##@ Use
 
@@ -49,7 +49,7 @@ build: setup ## compile what has to be, so that bin/auraed and bin/aer run
 test: build ## run every test, on the real kernel (needs root)
 	@tools/debian-packages.sh $(build_packages) $(test_packages)
 	@$(in_shim) test
-	@$(node_test) 'packages/**/*.test.ts' 'conformance/**/*.test.ts'
+	@$(node_test) 'packages/**/*.test.ts' 'conformance/**/*.test.ts' 'tools/*.test.ts'
 
 .PHONY: check
 check: format lint types layers contract unit ## run all checks that need neither root nor the kernel

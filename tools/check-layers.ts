@@ -1,6 +1,7 @@
 /** Checks that imports follow the arrows of ARCHITECTURE.md, and that no file escaped the check. */
 import { spawnSync } from "node:child_process";
 import { globSync } from "node:fs";
+import { join } from "node:path";
 
 /** The part of dependency-cruiser's JSON that is read here. */
 interface Cruise {
@@ -40,7 +41,8 @@ if (escaped.length > 0) console.error(`Cannot check layers: not read: ${escaped.
 process.exitCode = summary.violations.length + escaped.length > 0 ? 1 : 0;
 
 function cruise(paths: readonly string[]): Cruise {
-  const args = ["--config", ".dependency-cruiser.cjs", "--output-type", "json", ...paths];
+  const rules = join(import.meta.dirname, "../.dependency-cruiser.cjs");
+  const args = ["--config", rules, "--output-type", "json", ...paths];
   const { stdout, stderr } = spawnSync("depcruise", args, { encoding: "utf8", maxBuffer: 2 ** 28 });
   if (stdout === "") throw new Error(`Cannot check layers: ${stderr}`);
 

@@ -717,7 +717,7 @@ export type WaitCellRequest = Message<"runtime.WaitCellRequest"> & {
   cellName: string;
 
   /**
-   * Empty: every executable that runs in the cell at this moment.
+   * Empty: every executable that the cell has at this moment, the latest run of each.
    *
    * @generated from field: string executable_name = 2;
    */
@@ -1010,8 +1010,8 @@ export const CellService: GenService<{
     output: typeof ListCellsResponseSchema;
   },
   /**
-   * Wait until an executable, or all that run in a cell at this moment, has ended; answers how.
-   * One that has ended already is answered at once. Set a deadline if you do not want to wait for ever.
+   * Wait until an executable, or every one that the cell has at this moment, has ended; answers how.
+   * What has ended already is not waited for. Set a deadline if you do not want to wait for ever.
    *
    * Errors: INVALID_ARGUMENT  a name is malformed
    *         NOT_FOUND         no such cell, executable or run

@@ -1,0 +1,157 @@
+/*
+ * launcher.c - aurae-launcher SOCKET SUPERVISOR CGROUPDIR...
+ * Turns each connection into a supervisor that has it as descriptor 3, and reaps. It has no policy and
+ * reads no byte, so nothing that is sent can harm it; supervisors outlive it.
+ */
+#include "frame.h"
+#include "sys.h"
+
+#include <stdio.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+
+/* The one line on descriptor 1 that says why there is no launcher. */
+static _Noreturn void
+fail(const char *what, const char *which)
+{
+	char line[512];
+	struct writer out = { (uint8_t *)line, (uint8_t *)line + sizeof(line), false };
+
+	put_string(&out, "Cannot ");
+	put_string(&out, what);
+	put_string(&out, " ");
+	put_string(&out, which);
+	put_string(&out, ": ");
+	put_string(&out, strerror(errno));
+	put_string(&out, "\n");
+	if (write(STDOUT_FILENO, line, (size_t)(out.at - (uint8_t *)line)) < 0)
+		_exit(2);
+	_exit(1);
+}
+
+/*
+ * Join one cgroup. `tasks` exists on v1 only; 0 means the writer, which alone is quick: another pid,
+ * or cgroup.procs, waits for an RCU grace period of 7-15 ms. Paid once, every supervisor inherits.
+ */
+static void
+join(const char *directory)
+{
+	int dir = open(directory, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	int fd = openat(dir, "tasks", O_WRONLY | O_CLOEXEC);
+
+	if (fd < 0 && errno == ENOENT)
+		fd = openat(dir, "cgroup.procs", O_WRONLY | O_CLOEXEC);
+	if (dir < 0 || fd < 0 || write(fd, "0", 1) != 1)
+		fail("join", directory);
+	close(fd);
+	close(dir);
+}
+
+/*
+ * Listen on SOCKET, and return the descriptor. Bound under another name first: the socket that
+ * appears has its mode, and one that a dead launcher left is replaced in one step.
+ */
+static int
+listen_on(const char *path)
+{
+	struct sockaddr_un name = { .sun_family = AF_UNIX };
+	struct writer out = { (uint8_t *)name.sun_path,
+			      (uint8_t *)name.sun_path + sizeof(name.sun_path) - 1, false };
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	put_string(&out, path);
+	put_string(&out, ".new");
+	errno = out.full ? ENAMETOOLONG : errno;
+	if (fd < 0 || out.full || (unlink(name.sun_path) < 0 && errno != ENOENT) ||
+	    bind(fd, (struct sockaddr *)&name, sizeof(name)) < 0 ||
+	    chmod(name.sun_path, 0600) < 0 || listen(fd, 128) < 0 ||
+	    rename(name.sun_path, path) < 0)
+		fail("listen on", path);
+	return fd;
+}
+
+/* Tell D that no supervisor came of this connection. A peer that does not read is not waited for. */
+static void
+refuse(int connection, int error)
+{
+	uint8_t bytes[64];
+	struct writer out = { bytes, bytes + sizeof(bytes), false };
+	uint8_t *frame = frame_begin(&out, FAILED, 0);
+
+	put_u32(&out, (uint32_t)error);
+	put_text(&out, "launch");
+	frame_end(&out, frame);
+	send(connection, bytes, (size_t)(out.at - bytes), MSG_DONTWAIT | MSG_NOSIGNAL);
+}
+
+/* In the child: become the supervisor of this connection. */
+static _Noreturn void
+supervise(int connection, const char *supervisor)
+{
+	char *argv[] = { "aurae-supervisor", NULL };
+	char *envp[] = { NULL };
+
+	/* Descriptor 3 is the listening socket, if not the connection; neither is needed any more. */
+	signal(SIGCHLD, SIG_DFL);
+	if ((connection == 3 ? fcntl(3, F_SETFD, 0) : dup2(connection, 3)) >= 0)
+		execve(supervisor, argv, envp);
+	refuse(connection, errno);
+	_exit(1);
+}
+
+int
+main(int argc, char **argv)
+{
+	sigset_t none;
+	int socket, null;
+
+	sys_close_range(3, ~0U, 0);
+	if (argc < 3) {
+		errno = EINVAL;
+		fail("start", "without SOCKET SUPERVISOR CGROUPDIR...");
+	}
+	/* Node starts its children with SIGPIPE ignored; a supervisor's executables would inherit it. */
+	for (int number = 1; number < _NSIG; number++)
+		signal(number, SIG_DFL);
+	sigemptyset(&none);
+	sigprocmask(SIG_SETMASK, &none, NULL);
+	for (int i = 3; i < argc; i++)
+		join(argv[i]);
+	if (setsid() < 0 && getsid(0) != getpid())
+		fail("make", "a session");
+	if (access(argv[2], X_OK) < 0)
+		fail("run", argv[2]);
+	/* With SIGCHLD ignored the kernel reaps for us: children, and what dead supervisors leave. */
+	if (prctl(PR_SET_CHILD_SUBREAPER, 1) < 0 || signal(SIGCHLD, SIG_IGN) == SIG_ERR)
+		fail("become", "a subreaper");
+	socket = listen_on(argv[1]);
+	null = open("/dev/null", O_RDWR | O_CLOEXEC);
+	if (chdir("/") < 0 || null < 0)
+		fail("open", "/dev/null");
+	if (write(STDOUT_FILENO, "ready\n", 6) != 6)
+		return 1;
+	for (int fd = 0; fd < 3; fd++)
+		dup2(null, fd);
+	close(null);
+
+	/* From here on nothing may exit: without a launcher no cell can be made. */
+	for (;;) {
+		int connection = accept4(socket, NULL, NULL, SOCK_CLOEXEC);
+		pid_t pid;
+
+		if (connection < 0) {
+			/* Out of descriptors or memory: the connection stays in the queue. */
+			if (errno != EINTR && errno != ECONNABORTED)
+				usleep(10000);
+			continue;
+		}
+		pid = sys_clone(0, -1);
+		if (pid == 0)
+			supervise(connection, argv[2]);
+		if (pid < 0)
+			refuse(connection, errno);
+		close(connection);
+	}
+}

@@ -1,0 +1,227 @@
+/*
+ * log.c - output in, lines out: each read of a pipe is cut into lines, and written in the CRI form with
+ * one write. At 100 bytes a line that is two copies and one scan a byte.
+ *
+ * A write waits for a slow disk, and all of the supervisor with it: the program's pipe then fills and
+ * blocks it, as it would have been blocked by the disk itself.
+ */
+#include "supervisor.h"
+
+#include <sys/stat.h>
+#include <time.h>
+
+#define READ_SIZE   65536
+#define WRITE_SIZE  131072
+#define PREFIX_SIZE 40 /* "2026-01-02T03:04:05.123456789Z stdout F " */
+#define TAG         38
+
+/* Shared by all runs: nothing stays in them from one read to the next. */
+static _Alignas(4096) char input[MAX_LINE + READ_SIZE];
+static _Alignas(4096) char output[WRITE_SIZE];
+static size_t used;        /* bytes in output */
+static uint64_t announced; /* lines of the gap that stands at the beginning of output */
+static char prefix[PREFIX_SIZE + 1];
+
+/* Give back what a flood has touched; the next line touches anew. */
+void
+log_trim(void)
+{
+	give_back(input, sizeof(input));
+	give_back(output, sizeof(output));
+}
+
+/* The name of a segment, below the directory of logs: <executable>/<run>.log, .log.1, .log.2 ... */
+static const char *
+segment_name(const struct log *log, uint64_t segment)
+{
+	static char name[MAX_NAME + 64];
+	struct writer out = { (uint8_t *)name, (uint8_t *)name + sizeof(name) - 1, false };
+
+	put_string(&out, log->record->executable);
+	put_u8(&out, '/');
+	put_number(&out, log->record->run);
+	put_string(&out, ".log");
+	if (segment > 0) {
+		put_u8(&out, '.');
+		put_number(&out, segment);
+	}
+	*out.at = 0;
+	return name;
+}
+
+/* Begin a segment, instead of the one that is open. O_EXCL: a run number names one log for ever. */
+static int
+open_segment(struct log *log, uint64_t segment)
+{
+	int fd = openat(log->dir, segment_name(log, segment),
+			O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+
+	if (fd < 0)
+		return -1;
+	if (log->fd >= 0)
+		close(log->fd);
+	log->fd = fd;
+	log->segment = segment;
+	log->size = 0;
+	log->limit = log->segment_bytes;
+	if (segment >= log->kept)
+		unlinkat(log->dir, segment_name(log, segment - log->kept), 0);
+	return 0;
+}
+
+/* Open a new log; the caller has set dir, record, segment_bytes and kept. Returns 0 or -1. */
+int
+log_open(struct log *log)
+{
+	log->fd = -1;
+	if (open_segment(log, 0) == 0)
+		return 0;
+	if (errno != ENOENT || mkdirat(log->dir, log->record->executable, 0700) < 0)
+		return -1;
+	return open_segment(log, 0);
+}
+
+/* Close it, and remove it when no program ever ran. */
+void
+log_close(struct log *log, bool remove)
+{
+	if (log->fd >= 0)
+		close(log->fd);
+	log->fd = -1;
+	if (remove)
+		unlinkat(log->dir, segment_name(log, 0), 0);
+}
+
+/*
+ * Write what has been put together. When that fails, the segment is cut back to its last whole line and
+ * the rest is counted: the program goes on, and the log will tell of the gap.
+ */
+static void
+flush(struct log *log)
+{
+	size_t done = 0, whole;
+	uint64_t lost = 0;
+
+	while (done < used) {
+		ssize_t n = pwrite(log->fd, output + done, used - done, (off_t)(log->size + done));
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n <= 0)
+			break;
+		done += (size_t)n;
+	}
+	for (whole = done; whole > 0 && output[whole - 1] != '\n';)
+		whole--;
+	if (whole > 0)
+		log->gap -= announced;
+	if (done < used) {
+		for (size_t i = whole; i < used; i++)
+			lost += output[i] == '\n';
+		if (whole == 0 && announced > 0)
+			lost--; /* the gap's own line */
+		/* If not even this succeeds, the next write goes over it all the same. */
+		if (whole < done && ftruncate(log->fd, (off_t)(log->size + whole)) < 0)
+			whole += 0;
+		log->dropped += lost;
+		log->gap += lost;
+	}
+	log->size += whole;
+	announced = 0;
+	used = 0;
+}
+
+/* The timestamp and the channel of the lines of one read. */
+static void
+stamp(bool is_stderr)
+{
+	static time_t second = -1;
+	struct timespec now;
+	struct tm date;
+
+	clock_gettime(CLOCK_REALTIME, &now);
+	if (now.tv_sec != second) {
+		second = now.tv_sec;
+		gmtime_r(&second, &date);
+		strftime(prefix, sizeof(prefix), "%Y-%m-%dT%H:%M:%S.", &date);
+	}
+	for (int i = 28; i >= 20; i--, now.tv_nsec /= 10)
+		prefix[i] = (char)('0' + now.tv_nsec % 10);
+	memcpy(prefix + 29, is_stderr ? "Z stderr F " : "Z stdout F ", 12);
+}
+
+/* Say in the log that lines are missing. Output is empty here, for a failed write has emptied it. */
+static void
+announce(struct log *log)
+{
+	struct writer out = { (uint8_t *)output, (uint8_t *)output + sizeof(output), false };
+
+	prefix[TAG] = 'F';
+	put(&out, prefix, TAG + 1);
+	put_string(&out, ":dropped=");
+	put_number(&out, log->gap);
+	put_string(&out, " \n");
+	used = (size_t)(out.at - (uint8_t *)output);
+	announced = log->gap;
+}
+
+/* Put one line, or a part of one, into output: `F` ends a line, `P` does not. */
+static inline void
+emit(struct log *log, char tag, const char *text, size_t length)
+{
+	size_t need = PREFIX_SIZE + length + 1;
+
+	if (log->size + used + need > log->limit && log->size + used > 0) {
+		flush(log);
+		/* Without a next segment this one goes on, and the next try comes a segment later. */
+		if (log->size > 0 && open_segment(log, log->segment + 1) < 0)
+			log->limit = log->size + log->segment_bytes;
+	}
+	if (used + need > sizeof(output))
+		flush(log);
+	if (log->gap > 0 && used == 0)
+		announce(log);
+	prefix[TAG] = tag;
+	memcpy(output + used, prefix, PREFIX_SIZE);
+	memcpy(output + used + PREFIX_SIZE, text, length);
+	output[used + need - 1] = '\n';
+	used += need;
+}
+
+/*
+ * Read a pipe once and write its lines to the log. Returns how many bytes came, 0 at the end, when
+ * what is left is written as a part that no newline ends, and -1 when there is nothing to read now.
+ */
+ssize_t
+log_read(struct log *log, struct stream *stream, bool is_stderr)
+{
+	char *at = input, *end;
+	ssize_t n = read(stream->fd, input + stream->held, READ_SIZE);
+
+	if (n < 0 && (errno == EAGAIN || errno == EINTR))
+		return -1;
+	if (n < 0)
+		n = 0;
+	memcpy(input, stream->line, stream->held);
+	end = input + stream->held + n;
+	stamp(is_stderr);
+	while (at < end) {
+		char *newline = memchr(at, '\n', (size_t)(end - at));
+		char *stop = newline ? newline : end;
+
+		for (; stop - at > MAX_LINE; at += MAX_LINE)
+			emit(log, 'P', at, MAX_LINE);
+		if (!newline)
+			break;
+		emit(log, 'F', at, (size_t)(stop - at));
+		at = newline + 1;
+	}
+	stream->held = (uint32_t)(end - at);
+	if (n == 0 && stream->held > 0) {
+		emit(log, 'P', at, stream->held);
+		stream->held = 0;
+	}
+	memcpy(stream->line, at, stream->held);
+	flush(log);
+	return n;
+}

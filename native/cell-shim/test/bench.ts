@@ -1,0 +1,83 @@
+/**
+ * What the shim costs on this machine, with nothing of Aurae around it: times, memory and log speed. Not
+ * a test: it prints, and judges nothing.
+ */
+import { mkdirSync, readdirSync, readFileSync, statSync } from "node:fs";
+import { join } from "node:path";
+import { Cell, flag, Node, type } from "./rig.ts";
+
+const print = (line: string): void => void process.stdout.write(`${line}\n`);
+
+function median(values: readonly number[]): string {
+  const sorted = values.toSorted((a, b) => a - b);
+  return (sorted[Math.floor(sorted.length / 2)] ?? Number.NaN).toFixed(3);
+}
+
+/** Private memory of a process, in KB. */
+function privateMemory(pid: number): number {
+  const text = readFileSync(`/proc/${pid}/smaps_rollup`, "utf8");
+  const found = [...text.matchAll(/^Private_(?:Clean|Dirty): +(\d+) kB/gm)];
+  return found.reduce((sum, [, kilobytes]) => sum + Number(kilobytes), 0);
+}
+
+async function measureTimes(node: Node): Promise<void> {
+  const encloses: number[] = [];
+  const ends: number[] = [];
+  for (let i = 0; i < 50; i++) {
+    const cell = node.cell();
+    let began = performance.now();
+    await cell.enclose();
+    encloses.push(performance.now() - began);
+    began = performance.now();
+    await cell.end();
+    ends.push(performance.now() - began);
+    await cell[Symbol.asyncDispose]();
+  }
+  print(`ENCLOSE until ENCLOSED (with connect)  ${median(encloses)} ms`);
+  print(`END until ENDED, nothing runs          ${median(ends)} ms`);
+
+  await using cell = await Cell.open(node);
+  const starts: number[] = [];
+  const runs: number[] = [];
+  for (let i = 0; i < 300; i++) {
+    const began = performance.now();
+    const { run, answer } = await cell.start("true", { argv: ["/bin/true"] });
+    starts.push(performance.now() - began);
+    if (answer.type !== type.started) throw new Error("/bin/true did not start");
+    await cell.connection.run(run, flag.closed);
+    runs.push(performance.now() - began);
+  }
+  print(`START until STARTED, with mkdir        ${median(starts)} ms`);
+  print(`START until RUN closed, /bin/true      ${median(runs)} ms`);
+}
+
+async function measureMemory(node: Node): Promise<void> {
+  await using cell = await Cell.open(node);
+  await cell.start("sleep", { argv: ["/bin/sleep", "100"] });
+  print(`private memory, one run asleep         S ${privateMemory(cell.supervisor)} KB, I ${privateMemory(cell.init)} KB`);
+}
+
+async function measureLogs(node: Node, name: string, script: string): Promise<void> {
+  await using cell = await Cell.open(node);
+  const began = performance.now();
+  const { run } = await cell.sh("flood", script);
+  await cell.connection.run(run, flag.closed);
+  const seconds = (performance.now() - began) / 1000;
+  const folder = join(cell.logs, "flood");
+  const files = readdirSync(folder).map((file) => statSync(join(folder, file)).size);
+  const ticks = readFileSync(`/proc/${cell.supervisor}/stat`, "utf8").split(" ").slice(13, 15).map(Number);
+  const bytes = files.reduce((sum, size) => sum + size, 0) * (101 / 141);
+  print(
+    `${name}  ${(bytes / 1e6 / seconds).toFixed(0)} MB/s of payload, S ${ticks.join("+")} ticks, ` +
+      `${privateMemory(cell.supervisor)} KB after`,
+  );
+}
+
+const line = `${"x".repeat(100)}`;
+mkdirSync("/dev/shm/aurae-bench", { recursive: true });
+process.env["TMPDIR"] = "/dev/shm/aurae-bench";
+await using node = await Node.start();
+await measureTimes(node);
+await measureMemory(node);
+await measureLogs(node, "64 KiB writes of 100-byte lines      ", `yes ${line} | dd bs=64K count=8000 iflag=fullblock 2>/dev/null`);
+await measureLogs(node, "1000-byte lines                      ", `yes ${line.repeat(10)} | dd bs=64K count=8000 iflag=fullblock 2>/dev/null`);

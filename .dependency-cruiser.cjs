@@ -45,7 +45,7 @@ module.exports = {
     rule(
       "auraed-is-the-server",
       "^packages/auraed/",
-      not("auraed", "api", "domain", "linux", "pki/identity"),
+      not("auraed", "api", "domain", "linux", "pki/identity", "pki/spiffe-id"),
       "The daemon reads identities; it needs no client, no command line and no authority. Its tests may.",
     ),
     rule(

@@ -28,3 +28,4 @@ export {
 } from "./cells/parse-executable.ts";
 export type { Run, RunState } from "./cells/run.ts";
 export type { EndReason, RunEnd, Usage } from "./cells/run-end.ts";
+export { Violations } from "./violations.ts";

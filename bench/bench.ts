@@ -1,0 +1,97 @@
+import { loadavg } from "node:os";
+import { parseArgs } from "node:util";
+import { connect, type Node } from "@aurae/client";
+import { type Daemon, startDaemon } from "../conformance/daemon.ts";
+import { openFloor } from "./floor.ts";
+import { privateKib, residentKib, shimOf } from "./memory.ts";
+import { type Measured, measure, quantile, ratio, timed } from "./rounds.ts";
+
+/** What Start, a whole cell and their memory cost, beside the kernel's floor in the same run. */
+
+const unshare = ["unshare", "-muipnC", "-f", "--mount-proc", "/bin/true"];
+const { values } = parseArgs({
+  options: { rounds: { type: "string", default: "10" }, count: { type: "string", default: "30" } },
+});
+
+await using daemon = await startDaemon();
+const residentAtRest = residentKib(daemon.pid);
+await using node = await connectTo(daemon);
+await using cell = await node.cells.allocate({ name: "bench" });
+await using floor = await openFloor();
+let made = 0;
+
+const spawned = floor.spawning("posix_spawn /bin/true", ["/bin/true"]);
+const unshared = floor.spawning("unshare, no cgroups", unshare);
+const started = timed(
+  "Start, Wait in a cell",
+  "node.cell('bench').start(…), .wait(…)",
+  async () => {
+    await cell.start({ name: "true", command: ["/bin/true"] });
+    await cell.wait("true");
+  },
+);
+const allocated = timed(
+  "Allocate, Start, Wait, Free",
+  "node.cells.allocate(…), …, .free()",
+  async () => {
+    made += 1;
+    const fresh = await node.cells.allocate({
+      name: `bench-${made}`,
+      limits: { memory: { max: "64M" }, pids: 64 },
+    });
+    await fresh.start({ name: "true", command: ["/bin/true"] });
+    await fresh.wait("true");
+    await fresh.free();
+  },
+);
+
+const load = loadavg()[0] ?? Number.NaN;
+const measured = await measure(
+  [spawned, unshared, started, allocated],
+  Number(values.rounds),
+  Number(values.count),
+);
+const [spawn, bare, start, whole] = measured as [Measured, Measured, Measured, Measured];
+const memory = await memoryOfCell(node);
+
+console.log(
+  `${values.rounds} rounds of ${values.count}, interleaved; load before ${load.toFixed(1)}; Node ${process.version}\n`,
+);
+console.log("| work | p50 ms | p90 ms | command |\n|---|---|---|---|");
+for (const { work, medians, p90 } of measured) {
+  console.log(
+    `| ${work.name} | ${quantile(medians, 0.5).toFixed(2)} | ${p90.toFixed(2)} | \`${work.command}\` |`,
+  );
+}
+console.log("\n| what | is | at most | |\n|---|---|---|---|");
+row("Start, Wait ÷ posix_spawn", ratio(start, spawn), 3.5, "×");
+row("Allocate, Start, Wait, Free ÷ unshare", ratio(whole, bare), 2.8, "×");
+row("supervisor, private", memory.supervisor, 150 - memory.init, "KiB");
+row("supervisor and init, private", memory.supervisor + memory.init, 150, "KiB");
+row("daemon at rest, resident", residentAtRest / 1024, 110, "MiB");
+
+function row(what: string, is: number, most: number, unit: string): void {
+  const digits = unit === "KiB" ? 0 : 2;
+  console.log(
+    `| ${what} | ${is.toFixed(digits)} ${unit} | ${most} ${unit} | ${is <= most ? "ok" : "over"} |`,
+  );
+}
+
+async function memoryOfCell(
+  from: Node,
+): Promise<{ readonly supervisor: number; readonly init: number }> {
+  await using held = await from.cells.allocate({ name: "bench-memory" });
+  const { pid } = await held.start({ name: "sleep", command: ["/bin/sleep", "1000"] });
+  const { supervisor, init } = shimOf(pid);
+  return { supervisor: privateKib(supervisor), init: privateKib(init) };
+}
+
+function connectTo({ unixTarget, client }: Daemon): Promise<Node> {
+  const socket = unixTarget.replace(/^unix:/, "");
+  return connect({
+    socket,
+    caCrt: client.ca,
+    clientCrt: client.certificate,
+    clientKey: client.key,
+  });
+}

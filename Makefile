@@ -17,14 +17,13 @@ node := tools/node/node_modules/.package-lock.json
 modules := node_modules/.package-lock.json
 
 shim := native/cell-shim
-in_shim := $(if $(wildcard $(shim)/Makefile),$(MAKE) -C $(shim),:)
 c_files := $(wildcard $(shim)/*.[ch] $(shim)/*/*.[ch])
 
 # Version 6 is called tsc too, so 7 is called by its path. It does not notice when the base of a
 # configuration changes, so it starts anew each time: a second or two.
 tsc := node node_modules/typescript-7/bin/tsc
 
-typed = $(foreach path,$(wildcard packages/* bench conformance demo tools),$(if $(shell find $(path) -name '*.ts' -not -path '*/node_modules/*' -not -path '*/dist/*'),$(path)))
+typed = $(foreach path,$(wildcard packages/* bench conformance demo tools $(shim)/test),$(if $(shell find $(path) -name '*.ts' -not -path '*/node_modules/*' -not -path '*/dist/*'),$(path)))
 
 node_test := node --test --test-reporter=spec --test-timeout=120000
 unit_tests := $(foreach name,api auraed cli client domain pki,'packages/$(name)/**/*.test.ts') 'tools/*.test.ts'
@@ -41,14 +40,14 @@ demo: build ## run real programs in cells, from making the certificates to the c
 
 .PHONY: build
 build: setup ## compile what has to be, so that bin/auraed and bin/aer run
-	@$(in_shim) all
+	@$(MAKE) -s -C $(shim) all
 
 ##@ Check
 
 .PHONY: test
 test: build ## run every test, on the real kernel (needs root)
 	@tools/debian-packages.sh $(build_packages) $(test_packages)
-	@$(in_shim) test
+	@$(MAKE) -s -C $(shim) test
 	@$(node_test) 'packages/**/*.test.ts' 'conformance/**/*.test.ts' 'tools/*.test.ts'
 
 .PHONY: check
@@ -58,7 +57,7 @@ check: format lint types layers contract unit ## run all checks that need neithe
 format: setup ## check the format of every file
 	@tools/debian-packages.sh $(check_packages)
 	@biome check --linter-enabled=false --log-level=warn
-	@$(if $(c_files),clang-format,:) --dry-run --Werror $(c_files)
+	@clang-format --dry-run --Werror $(c_files)
 
 .PHONY: lint
 lint: setup ## look for what the style guide forbids
@@ -103,12 +102,12 @@ generate: setup ## write packages/api/src/gen anew from api/*.proto
 fix: setup ## format every file, and repair what the linters can
 	@tools/debian-packages.sh $(check_packages)
 	@biome check --write --log-level=warn
-	@$(if $(c_files),clang-format,:) -i $(c_files)
+	@clang-format -i $(c_files)
 
 .PHONY: clean
 clean: ## remove what was compiled; what was installed stays
-	@rm -rf packages/*/dist conformance/dist bench/dist demo/dist tools/dist
-	@$(in_shim) clean
+	@rm -rf packages/*/dist conformance/dist bench/dist demo/dist tools/dist $(shim)/test/dist
+	@$(MAKE) -s -C $(shim) clean
 
 npm_ci := npm ci --loglevel=error --no-progress >/dev/null
 

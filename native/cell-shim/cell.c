@@ -151,42 +151,40 @@ listen_for_callers(void)
 	return watch(fd, EPOLLIN, LISTENER, 0);
 }
 
-/* Wait until the stage has told I's pid and I is ready; nothing else is to be done before. */
+/*
+ * Wait until I is ready, and find it: nobody else is in _init. A pid that a stage inside of the parent
+ * tells would be one of the parent's namespace. Returns the step that failed, or STEP_launch.
+ */
 static enum step
-await_init(int reports)
+await_init(int reports, int stages)
 {
 	struct pollfd pipe = { .fd = reports, .events = POLLIN };
-	struct report report;
-	bool ready = false;
+	struct report report = { .what = STEP_killed, .value = ESRCH };
+	char text[16] = "";
 	siginfo_t end;
+	int n, fd;
 
-	while (!ready || cell.init == 0) {
-		int n = poll(&pipe, 1, ENCLOSE_TIMEOUT_MS);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		errno = ETIMEDOUT;
-		if (n <= 0)
-			return STEP_clone;
-		errno = ESRCH;
-		if (read(reports, &report, sizeof(report)) != (ssize_t)sizeof(report))
-			return STEP_killed;
-		if (report.what == REPORT_READY) {
-			ready = true;
-		} else if (report.what == REPORT_PID) {
-			if (waitid(P_PID, (id_t)report.value, &end, WEXITED | WNOHANG | WNOWAIT) <
-			    0)
-				return STEP_clone;
-			cell.init = report.value;
-			cell.init_pidfd = sys_pidfd_open(cell.init);
-			if (cell.init_pidfd < 0)
-				return STEP_clone;
-		} else {
-			errno = report.value;
-			return (enum step)report.what;
-		}
-	}
-	return process_start(cell.init, &cell.init_start, NULL) < 0 ? STEP_killed : STEP_launch;
+	do
+		n = poll(&pipe, 1, ENCLOSE_TIMEOUT_MS);
+	while (n < 0 && errno == EINTR);
+	if (n > 0 && read(reports, &report, sizeof(report)) < 0)
+		report.value = errno;
+	errno = n > 0 ? report.value : ETIMEDOUT;
+	if (report.what != REPORT_READY)
+		return (enum step)report.what;
+	/* The stages had I as their last work, and only have to be reaped. */
+	while (stages > 0)
+		stages -= waitid(P_ALL, 0, &end, WEXITED) == 0;
+	fd = cgroup_open(&cell.cgroups, cell.cgroups.members, "_init", "cgroup.procs", O_RDONLY);
+	n = (int)read(fd, text, sizeof(text) - 1);
+	close(fd);
+	cell.init = n > 0 ? (pid_t)strtoul(text, NULL, 10) : 0;
+	if (cell.init == 0 ||
+	    waitid(P_PID, (id_t)cell.init, &end, WEXITED | WNOHANG | WNOWAIT) < 0 ||
+	    (cell.init_pidfd = sys_pidfd_open(cell.init)) < 0 ||
+	    process_start(cell.init, &cell.init_start, NULL) < 0)
+		return STEP_killed;
+	return STEP_launch;
 }
 
 /* Open what joining needs: `tasks` of each v1 directory and of its _init, and _init itself on v2. */
@@ -243,7 +241,6 @@ enclose(pid_t parent, uint64_t parent_start, char **argv)
 	char *envp[] = { NULL };
 	int reports[2], v2 = cell.cgroups.v2;
 	enum step step;
-	siginfo_t end;
 	pid_t stage;
 
 	/* Where PIDs are shared nobody but us can reap the orphans of this cell. */
@@ -260,12 +257,9 @@ enclose(pid_t parent, uint64_t parent_start, char **argv)
 	close(reports[1]);
 	if (stage < 0)
 		return STEP_clone;
-	step = await_init(reports[0]);
+	step = await_init(reports[0], parent > 0 && cell.namespaces & CLONE_NEWPID ? 2 : 1);
 	if (step != STEP_launch)
 		return step;
-	/* It has told all it had to tell; I is ours, and the stage only has to be reaped. */
-	while (waitid(P_PID, (id_t)stage, &end, WEXITED) < 0 && errno == EINTR)
-		;
 	close(reports[0]);
 	for (uint32_t i = 0; i < order.joins + order.leaves; i++)
 		close(order.tasks[i]);

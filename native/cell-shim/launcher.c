@@ -113,8 +113,7 @@ main(int argc, char **argv)
 		fail("start", "without SOCKET SUPERVISOR CGROUPDIR...");
 	}
 	/* Node starts its children with SIGPIPE ignored; a supervisor's executables would inherit it. */
-	for (int number = 1; number < _NSIG; number++)
-		signal(number, SIG_DFL);
+	sys_default_signals();
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
 	for (int i = 3; i < argc; i++)

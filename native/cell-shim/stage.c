@@ -95,16 +95,22 @@ make_init(const struct order *order, char **argv)
 	uint64_t flags = CLONE_PARENT | (order->namespaces & ~(uint32_t)CLONE_NEWCGROUP);
 	pid_t pid;
 
+	/* Only who lives in a PID namespace can make one below it, and setns() moves children alone. */
+	if (order->init >= 0 && order->namespaces & CLONE_NEWPID) {
+		pid = sys_clone(CLONE_PARENT, -1);
+		if (pid < 0)
+			fail(order->report, STEP_clone);
+		if (pid > 0)
+			_exit(0);
+	}
 	if (order->namespaces & CLONE_NEWCGROUP && unshare(CLONE_NEWCGROUP) < 0)
 		fail(order->report, STEP_unshare);
 	join(order, order->joins, order->leaves);
 	pid = sys_clone(flags, order->into);
 	if (pid < 0)
 		fail(order->report, STEP_clone);
-	if (pid > 0) {
-		tell(order->report, REPORT_PID, pid);
+	if (pid > 0)
 		_exit(0);
-	}
 	argv[0] = "aurae-init";
 	if (sys_close_range(3, ~0U, FLAG_CLOSE_CLOEXEC) == 0 &&
 	    fcntl(order->report, F_SETFD, 0) == 0)

@@ -458,8 +458,7 @@ settle_in(void)
 
 	sys_close_range(4, ~0U, 0);
 	umask(077);
-	for (int number = 1; number < _NSIG; number++)
-		signal(number, SIG_DFL);
+	sys_default_signals();
 	sigfillset(&all);
 	sigprocmask(SIG_SETMASK, &all, NULL);
 	if (fcntl(3, F_SETFD, FD_CLOEXEC) < 0 || getrlimit(RLIMIT_NOFILE, &files) < 0)

@@ -28,13 +28,12 @@ _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "frames are laid out a
 #define MAX_READ_ONLY   64
 
 /* The step of a FAILED frame: where in its work a program was. */
-#define STEPS(X)                                                                                   \
-	X(launch)                                                                                  \
-	X(order)                                                                                   \
-	X(parent)                                                                                  \
-	X(cgroup) X(clone) X(enter) X(unshare) X(mount) X(hostname) X(loopback) X(capabilities)    \
-		X(socket) X(log) X(pipe) X(chdir) X(identity) X(exec) X(run) X(stop) X(slots)      \
-			X(ended) X(killed)
+/* clang-format off */
+#define STEPS(X) \
+	X(launch) X(order) X(parent) X(cgroup) X(clone) X(enter) X(unshare) X(mount) X(hostname) \
+	X(loopback) X(capabilities) X(socket) X(log) X(pipe) X(chdir) X(identity) X(exec) X(run) \
+	X(stop) X(slots) X(ended) X(killed)
+/* clang-format on */
 #define STEP_ENUM(name) STEP_##name,
 enum step { STEPS(STEP_ENUM) REPORT_PID, REPORT_READY };
 
@@ -79,6 +78,16 @@ sys_clone(uint64_t flags, int cgroup)
 	if (!(flags & CLONE_PARENT))
 		args.exit_signal = SIGCHLD;
 	return (pid_t)syscall(SYS_clone3, &args, sizeof(args));
+}
+
+/* Set every signal to its default: also those that libc keeps to itself, and refuses to touch. */
+static inline void
+sys_default_signals(void)
+{
+	static const unsigned long defaults[4];
+
+	for (int number = 1; number <= 64; number++)
+		syscall(SYS_rt_sigaction, number, defaults, NULL, 8);
 }
 
 static inline int

@@ -2,7 +2,7 @@
  * What the shim costs on this machine, with nothing of Aurae around it: times, memory and log speed. Not
  * a test: it prints, and judges nothing.
  */
-import { mkdirSync, readdirSync, readFileSync, statSync } from "node:fs";
+import { mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { Cell, flag, Node, type } from "./rig.ts";
 
@@ -54,7 +54,9 @@ async function measureTimes(node: Node): Promise<void> {
 async function measureMemory(node: Node): Promise<void> {
   await using cell = await Cell.open(node);
   await cell.start("sleep", { argv: ["/bin/sleep", "100"] });
-  print(`private memory, one run asleep         S ${privateMemory(cell.supervisor)} KB, I ${privateMemory(cell.init)} KB`);
+  print(
+    `private memory, one run asleep         S ${privateMemory(cell.supervisor)} KB, I ${privateMemory(cell.init)} KB`,
+  );
 }
 
 async function measureLogs(node: Node, name: string, script: string): Promise<void> {
@@ -63,21 +65,26 @@ async function measureLogs(node: Node, name: string, script: string): Promise<vo
   const { run } = await cell.sh("flood", script);
   await cell.connection.run(run, flag.closed);
   const seconds = (performance.now() - began) / 1000;
-  const folder = join(cell.logs, "flood");
-  const files = readdirSync(folder).map((file) => statSync(join(folder, file)).size);
-  const ticks = readFileSync(`/proc/${cell.supervisor}/stat`, "utf8").split(" ").slice(13, 15).map(Number);
-  const bytes = files.reduce((sum, size) => sum + size, 0) * (101 / 141);
+  const ticks = readFileSync(`/proc/${cell.supervisor}/stat`, "utf8")
+    .split(" ")
+    .slice(13, 15)
+    .map(Number);
+  const bytes = statSync(file).size * 8;
   print(
     `${name}  ${(bytes / 1e6 / seconds).toFixed(0)} MB/s of payload, S ${ticks.join("+")} ticks, ` +
       `${privateMemory(cell.supervisor)} KB after`,
   );
 }
 
-const line = `${"x".repeat(100)}`;
 mkdirSync("/dev/shm/aurae-bench", { recursive: true });
 process.env["TMPDIR"] = "/dev/shm/aurae-bench";
+const file = "/dev/shm/aurae-bench/lines";
+const copy = `for i in 1 2 3 4 5 6 7 8; do dd if=${file} bs=64K 2>/dev/null; done`;
 await using node = await Node.start();
 await measureTimes(node);
 await measureMemory(node);
-await measureLogs(node, "64 KiB writes of 100-byte lines      ", `yes ${line} | dd bs=64K count=8000 iflag=fullblock 2>/dev/null`);
-await measureLogs(node, "1000-byte lines                      ", `yes ${line.repeat(10)} | dd bs=64K count=8000 iflag=fullblock 2>/dev/null`);
+writeFileSync(file, `${"x".repeat(100)}\n`.repeat(600_000));
+await measureLogs(node, "64 KiB writes of 100-byte lines       ", copy);
+writeFileSync(file, `${"x".repeat(1000)}\n`.repeat(60_000));
+await measureLogs(node, "64 KiB writes of 1,000-byte lines     ", copy);
+rmSync("/dev/shm/aurae-bench/lines");

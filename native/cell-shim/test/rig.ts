@@ -4,7 +4,15 @@
  */
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmdirSync, rmSync } from "node:fs";
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmdirSync,
+  rmSync,
+} from "node:fs";
 import { connect, type Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -13,8 +21,22 @@ export const build = process.env["AURAE_SHIM_BUILD"] ?? join(import.meta.dirname
 export const boot = readFileSync("/proc/sys/kernel/random/boot_id", "utf8").trim();
 
 export const type = {
-  hello: 1, enclose: 2, enclosed: 3, failed: 4, start: 5, started: 6, stop: 7, stopped: 8, signal: 9,
-  done: 10, state: 11, stateIs: 12, end: 13, ended: 14, run: 15, initDied: 16,
+  hello: 1,
+  enclose: 2,
+  enclosed: 3,
+  failed: 4,
+  start: 5,
+  started: 6,
+  stop: 7,
+  stopped: 8,
+  signal: 9,
+  done: 10,
+  state: 11,
+  stateIs: 12,
+  end: 13,
+  ended: 14,
+  run: 15,
+  initDied: 16,
 } as const; // prettier-ignore
 
 export const allNamespaces = 0x20000 | 0x4000000 | 0x8000000 | 0x20000000 | 0x40000000 | 0x2000000;
@@ -124,9 +146,18 @@ export interface Run {
 export function readRecord(flags: number, bytes: Buffer): Run {
   const reader = new Reader(bytes);
   const head = {
-    flags, run: reader.u64(), executable: reader.text(), pid: reader.i32(), start: reader.u64(),
-    startedAt: reader.u64(), endedAt: reader.u64(), how: reader.u8(), status: reader.i32(),
-    core: reader.u8(), reason: reader.u8(), dropped: reader.u64(),
+    flags,
+    run: reader.u64(),
+    executable: reader.text(),
+    pid: reader.i32(),
+    start: reader.u64(),
+    startedAt: reader.u64(),
+    endedAt: reader.u64(),
+    how: reader.u8(),
+    status: reader.i32(),
+    core: reader.u8(),
+    reason: reader.u8(),
+    dropped: reader.u64(),
   }; // prettier-ignore
   const usage = new Map<number, bigint>();
   for (let left = reader.u32(); left > 0; left--) usage.set(reader.u16(), reader.u64());
@@ -241,7 +272,10 @@ export interface Hierarchy {
 /** The cgroup mounts of this machine, with the roles that the shim gives them. */
 export function hierarchies(only: "all" | "v1" = "all"): Hierarchy[] {
   const bits: Record<string, number> = { cpu: 2, cpuacct: 4, memory: 8, pids: 16, freezer: 32 };
-  const mounts = readFileSync("/proc/self/mounts", "utf8").trim().split("\n").map((line) => line.split(" "));
+  const mounts = readFileSync("/proc/self/mounts", "utf8")
+    .trim()
+    .split("\n")
+    .map((line) => line.split(" "));
   const found: Hierarchy[] = [];
   for (const [, path = "", kind, options = ""] of mounts) {
     const roles = options.split(",").reduce((sum, option) => sum | (bits[option] ?? 0), 0);
@@ -292,7 +326,9 @@ export class Node implements AsyncDisposable {
     const name = `c-${this.#cells}`;
     const groups = this.hierarchies.map(({ roles, path }, index) => ({
       roles,
-      path: parent ? join((parent.groups[index] as Hierarchy).path, name) : join(path, this.#name, name),
+      path: parent
+        ? join((parent.groups[index] as Hierarchy).path, name)
+        : join(path, this.#name, name),
     }));
     for (const group of groups) mkdirSync(join(group.path, "_init"), { recursive: true });
     return new Cell(this, groups, this.#cells.toString(16).padStart(16, "0"), parent);
@@ -318,7 +354,7 @@ export interface Start {
 /** A cell and its connection. */
 export class Cell implements AsyncDisposable {
   readonly node: Node;
-  readonly groups: readonly Hierarchy[];
+  readonly groups: Hierarchy[];
   readonly id: string;
   readonly parent: Cell | undefined;
   readonly directory: string;
@@ -329,7 +365,7 @@ export class Cell implements AsyncDisposable {
   initStart = 0n;
   #runs = 0n;
 
-  constructor(node: Node, groups: readonly Hierarchy[], id: string, parent?: Cell) {
+  constructor(node: Node, groups: Hierarchy[], id: string, parent?: Cell) {
     this.node = node;
     this.groups = groups;
     this.id = id;
@@ -345,7 +381,11 @@ export class Cell implements AsyncDisposable {
   async enclose(namespaces = allNamespaces, segmentBytes = 1n << 26n, kept = 4): Promise<Frame> {
     this.connection.hello(this.id);
     const payload = new Writer().u32(namespaces).text("web").text(this.directory).text(this.logs);
-    payload.u32(this.parent?.init ?? 0).u64(this.parent?.initStart ?? 0n).u64(segmentBytes).u32(kept);
+    payload
+      .u32(this.parent?.init ?? 0)
+      .u64(this.parent?.initStart ?? 0n)
+      .u64(segmentBytes)
+      .u32(kept);
     payload.list(["/sys/fs/cgroup"], (path) => payload.text(path));
     payload.list(this.groups, (group) => payload.u32(group.roles).text(group.path));
     const answer = await this.connection.ask(type.enclose, payload.bytes());
@@ -377,7 +417,10 @@ export class Cell implements AsyncDisposable {
     const payload = new Writer().u64(this.#runs).text(name);
     payload.list(start.argv, (text) => payload.text(text));
     payload.list(start.environment ?? ["PATH=/usr/bin:/bin"], (text) => payload.text(text));
-    payload.text(start.directory ?? "/").u32(start.uid ?? 0).u32(start.gid ?? 0);
+    payload
+      .text(start.directory ?? "/")
+      .u32(start.uid ?? 0)
+      .u32(start.gid ?? 0);
     return { run: this.#runs, answer: await this.connection.ask(type.start, payload.bytes()) };
   }
 
@@ -403,7 +446,8 @@ export class Cell implements AsyncDisposable {
   /** Wait until a process writes `word` at the beginning of a line. */
   async says(name: string, run: bigint, word: string): Promise<void> {
     // The log has no events of its own: turns of the loop, while the shim's write is on its way.
-    while (!this.log(name, run).includes(`F ${word}`)) await new Promise((turn) => setImmediate(turn));
+    while (!this.log(name, run).includes(`F ${word}`))
+      await new Promise((turn) => setImmediate(turn));
   }
 
   async reconnect(): Promise<void> {

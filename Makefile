@@ -17,7 +17,7 @@ node := tools/node/node_modules/.package-lock.json
 modules := node_modules/.package-lock.json
 
 shim := native/cell-shim
-c_files := $(wildcard $(shim)/*.[ch] $(shim)/*/*.[ch])
+c_files := $(wildcard $(shim)/*.[ch] $(shim)/*/*.[ch] bench/*.c)
 
 # Version 6 is called tsc too, so 7 is called by its path. It does not notice when the base of a
 # configuration changes, so it starts anew each time: a second or two.

@@ -1,7 +1,7 @@
 import { loadavg } from "node:os";
 import { parseArgs } from "node:util";
 import { connect, type Node } from "@aurae/client";
-import { type Daemon, startDaemon } from "../conformance/daemon.ts";
+import { type Daemon, startDaemon } from "@aurae/conformance/daemon";
 import { openFloor } from "./floor.ts";
 import { privateKib, residentKib, shimOf } from "./memory.ts";
 import { type Measured, measure, quantile, ratio, timed } from "./rounds.ts";

@@ -9,8 +9,8 @@ import { parseLimits, type RawLimits } from "./parse-limits.ts";
 export interface RawCell {
   readonly name: string;
   readonly cpuShares: bigint;
-  readonly limits?: RawLimits;
-  readonly isolation?: Readonly<Record<`share${Capitalize<NamespaceKind>}`, boolean>>;
+  readonly limits?: RawLimits | undefined;
+  readonly isolation?: Readonly<Record<`share${Capitalize<NamespaceKind>}`, boolean>> | undefined;
   readonly labels: Readonly<Record<string, string>>;
 }
 

@@ -4,17 +4,17 @@ import { defaultPidsMax, type Limits } from "./limits.ts";
 
 /** Limits as they come from outside: `runtime.Limits` of the wire fits. */
 export interface RawLimits {
-  readonly cpuWeight?: number;
-  readonly cpuQuotaUs?: bigint;
-  readonly cpuPeriodUs?: bigint;
-  readonly memoryMaxBytes?: bigint;
-  readonly memoryHighBytes?: bigint;
-  readonly memoryLowBytes?: bigint;
-  readonly memoryMinBytes?: bigint;
-  readonly memorySwapMaxBytes?: bigint;
+  readonly cpuWeight?: number | undefined;
+  readonly cpuQuotaUs?: bigint | undefined;
+  readonly cpuPeriodUs?: bigint | undefined;
+  readonly memoryMaxBytes?: bigint | undefined;
+  readonly memoryHighBytes?: bigint | undefined;
+  readonly memoryLowBytes?: bigint | undefined;
+  readonly memoryMinBytes?: bigint | undefined;
+  readonly memorySwapMaxBytes?: bigint | undefined;
   readonly cpusetCpus: string;
   readonly cpusetMems: string;
-  readonly pidsMax?: number;
+  readonly pidsMax?: number | undefined;
 }
 
 const noLimits: RawLimits = { cpusetCpus: "", cpusetMems: "" };

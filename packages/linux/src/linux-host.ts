@@ -1,5 +1,33 @@
-import type { AdoptedCell, CellHost, EncloseRequest, Enclosure } from "@aurae/domain/cells";
+import { randomBytes } from "node:crypto";
+import { mkdirSync, realpathSync } from "node:fs";
+import type { Socket } from "node:net";
+import { join } from "node:path";
+import {
+  type AdoptedCell,
+  type CellHost,
+  type CellName,
+  type EncloseRequest,
+  type Enclosure,
+  leafOf,
+  type NamespaceKind,
+  namespaceKinds,
+} from "@aurae/domain/cells";
+import { Failure } from "@aurae/domain/errors";
+import { adoptCells } from "./adoption.ts";
+import { readBootId } from "./boot-id.ts";
+import { CellDirectory } from "./cell-directory.ts";
+import type { CellFile } from "./cell-file.ts";
+import { kernelFiles } from "./cgroup/cgroup-files.ts";
+import { Cgroups } from "./cgroup/cgroups.ts";
+import { wantsCpuset } from "./cgroup/cpuset.ts";
+import { findHierarchies, kernelPaths } from "./cgroup/hierarchy.ts";
+import { nodeOf } from "./cgroup/layout.ts";
+import { type EnclosureParts, LinuxEnclosure } from "./enclosure.ts";
+import { toHostFailure } from "./host-failure.ts";
 import type { FileLogStore } from "./logs/file-log-store.ts";
+import { Launcher } from "./shim/launcher.ts";
+import { type Enclose, type ProcessIdentity, protocolVersion } from "./shim/messages.ts";
+import { Supervisor, type SupervisorAddress } from "./shim/supervisor.ts";
 
 export interface LinuxHostOptions {
   /** Exists, and its lock is held (see `openLock`). Cells live here; it lives as long as the boot. */
@@ -13,27 +41,210 @@ export interface LinuxHostOptions {
    * service's own when systemd started us, else "/". "auto" when absent.
    */
   readonly cgroupParent?: string;
+  /** What we are called in hellos: the version of the daemon. */
+  readonly build?: string;
+  /** Of this boot; tests may have another. */
+  readonly bootId?: string;
   /** What is odd but no reason to stop, one sentence each; for the log. */
   readonly warn: (message: string) => void;
 }
 
+/** `sun_path` has 108 bytes, the last of them NUL (unix(7)). */
+const maxSocketPath = 107;
+const longestSocketName = "/cells/0123456789abcdef/s.sock".length;
+
+/** CLONE_NEW* of clone3(2). */
+const cloneFlags: Readonly<Record<NamespaceKind, number>> = {
+  mount: 0x0002_0000,
+  cgroup: 0x0200_0000,
+  uts: 0x0400_0000,
+  ipc: 0x0800_0000,
+  pid: 0x2000_0000,
+  network: 0x4000_0000,
+};
+
 /** The machine, as the kernel has it. It owns connections only: cells outlive it. */
 export class LinuxHost implements CellHost, AsyncDisposable {
-  readonly cgroupV2: boolean;
+  readonly #options: LinuxHostOptions;
+  readonly #cellsDir: string;
+  readonly #bootId: string;
+  readonly #cgroups: Cgroups;
+  readonly #launcher: Launcher;
+  /** /sys, and cgroups that are mounted elsewhere: cells see them, and change nothing. */
+  readonly #readOnlyPaths: readonly string[];
+  readonly #enclosures = new Set<LinuxEnclosure>();
 
   /** @throws Failure `wrong-state` when a directory is too long for sockets, or no cgroups are mounted */
-  constructor(_options: LinuxHostOptions) {
-    this.cgroupV2 = false;
+  constructor(options: LinuxHostOptions) {
+    const { shimDir, cgroupParent = "auto" } = options;
+    const runtimeDir = realpathSync(options.runtimeDir);
+    requireShort(runtimeDir);
+    this.#options = options;
+    this.#bootId = options.bootId ?? readBootId();
+    this.#cellsDir = join(runtimeDir, "cells");
+    mkdirSync(this.#cellsDir, { recursive: true, mode: 0o700 });
+    const { hierarchies, mountPoints } = findHierarchies(kernelFiles, kernelPaths, cgroupParent);
+    this.#cgroups = new Cgroups(kernelFiles, hierarchies, nodeOf(runtimeDir));
+    this.#readOnlyPaths = ["/sys", ...mountPoints.filter((path) => !path.startsWith("/sys/"))];
+    this.#launcher = new Launcher({
+      runtimeDir,
+      shimDir,
+      prepareCgroups: () => {
+        this.#cgroups.prepare();
+        return this.#cgroups.shimDirectories;
+      },
+    });
   }
 
-  enclose(_request: EncloseRequest): Promise<Enclosure> {
-    return Promise.reject(new Error("not yet"));
+  get cgroupV2(): boolean {
+    return this.#cgroups.isV2;
   }
 
-  adopt(): Promise<readonly AdoptedCell[]> {
-    return Promise.reject(new Error("not yet"));
+  async enclose(request: EncloseRequest): Promise<Enclosure> {
+    const what = `Cannot allocate cell "${request.name}"`;
+    const parentInit = requireInit(what, request.parent);
+    // The supervisor is on its way while directories are made.
+    const connecting = this.#launcher.connect();
+    connecting.catch(() => undefined);
+    try {
+      await using undo = new AsyncDisposableStack();
+      const parts = this.#make(request, undo, connecting);
+      const enclosure = new LinuxEnclosure(parts);
+      const { supervisor, init } = await Supervisor.enclose(
+        await connecting,
+        this.#addressOf(parts, enclosure),
+        this.#orderFor(request, parts, parentInit),
+      );
+      enclosure.serve(supervisor, init, []);
+      undo.defer(() => supervisor.end(0));
+      parts.cgroups.countExecutables();
+      parts.directory.write(this.#fileFor(request, true));
+      undo.move();
+      this.#enclosures.add(enclosure);
+      return enclosure;
+    } catch (cause) {
+      throw toHostFailure(what, unwrap(cause));
+    }
+  }
+
+  async adopt(): Promise<readonly AdoptedCell[]> {
+    const adopted = await adoptCells({
+      cellsDir: this.#cellsDir,
+      bootId: this.#bootId,
+      warn: this.#options.warn,
+      catalog: this.#options.logs.catalog,
+      partsOf: (id, file) => this.#partsOf(id, file.name, wantsCpuset(file.spec.limits)),
+      addressOf: (parts, enclosure) => this.#addressOf(parts, enclosure),
+    });
+    for (const { enclosure } of adopted) {
+      if (enclosure instanceof LinuxEnclosure) this.#enclosures.add(enclosure);
+    }
+    return adopted;
   }
 
   /** Hang up on every supervisor. The cells go on. */
-  async [Symbol.asyncDispose](): Promise<void> {}
+  async [Symbol.asyncDispose](): Promise<void> {
+    for (const enclosure of this.#enclosures) enclosure.leave();
+    this.#enclosures.clear();
+  }
+
+  /** Make all that a cell needs on disk and in the cgroups; each step says how it is undone. */
+  #make(
+    request: EncloseRequest,
+    undo: AsyncDisposableStack,
+    connecting: Promise<Socket>,
+  ): EnclosureParts {
+    const { name, spec } = request;
+    const { catalog } = this.#options.logs;
+    const id = randomBytes(8).toString("hex");
+    const parts = this.#partsOf(id, name, wantsCpuset(spec.limits));
+    // Registered before each step: a step that failed half-way is undone as well.
+    undo.defer(() => parts.directory.remove());
+    parts.directory.make(this.#fileFor(request, false));
+    undo.defer(() => catalog.cellRefused(id));
+    catalog.cellAllocated(id, name);
+    undo.defer(() => hangUp(connecting));
+    this.#cgroups.make(name, spec.limits);
+    undo.defer(() => parts.cgroups.remove());
+    undo.defer(() => hangUp(connecting));
+    return parts;
+  }
+
+  #orderFor(
+    { name, spec }: EncloseRequest,
+    { id, directory, cgroups }: EnclosureParts,
+    parentInit: ProcessIdentity | undefined,
+  ): Enclose {
+    const { catalog, segmentBytes, segmentsKept } = this.#options.logs;
+    const unshared = namespaceKinds.filter((kind) => !spec.shared.has(kind));
+    return {
+      namespaces: unshared.reduce((flags, kind) => flags | cloneFlags[kind], 0),
+      hostName: leafOf(name),
+      cellDir: directory.path,
+      logDir: catalog.directoryOf(id),
+      parentInit,
+      segmentBytes,
+      segmentsKept,
+      // Whoever shares the mounts of the host shares what may be written there.
+      readOnlyPaths: spec.shared.has("mount") ? [] : this.#readOnlyPaths,
+      hierarchies: cgroups.hierarchies,
+    };
+  }
+
+  #partsOf(id: string, name: CellName, asksForCpuset: boolean): EnclosureParts {
+    return {
+      id,
+      name,
+      directory: new CellDirectory(join(this.#cellsDir, id)),
+      cgroups: this.#cgroups.open(name, asksForCpuset),
+      catalog: this.#options.logs.catalog,
+      warn: this.#options.warn,
+      ended: (enclosure) => this.#enclosures.delete(enclosure),
+    };
+  }
+
+  #addressOf({ id, name, directory }: EnclosureParts, watcher: LinuxEnclosure): SupervisorAddress {
+    const build = this.#options.build ?? "development";
+    const hello = { version: protocolVersion, cellId: id, bootId: this.#bootId, build };
+    return { cellName: name, socketPath: directory.socketPath, watcher, hello };
+  }
+
+  #fileFor({ name, spec }: EncloseRequest, committed: boolean): CellFile {
+    return { name, spec, bootId: this.#bootId, committed };
+  }
+}
+
+/** The init that a cell goes inside of; undefined for a cell at the root. */
+function requireInit(what: string, parent: Enclosure | undefined): ProcessIdentity | undefined {
+  if (parent === undefined) return undefined;
+  if (!(parent instanceof LinuxEnclosure))
+    throw new TypeError("the parent is no cell of this host");
+  if (parent.init !== undefined) return parent.init;
+  const metadata = { cell: parent.name };
+  const message = `${what}: the init of its parent "${parent.name}" is gone`;
+  throw new Failure("wrong-state", "CELL_FAILED", message, { metadata });
+}
+
+/** A supervisor that was given no cell leaves when we do; it is waited for, so that nothing is left. */
+async function hangUp(connecting: Promise<Socket>): Promise<void> {
+  const socket = await connecting.catch(() => undefined);
+  if (socket === undefined || socket.destroyed) return;
+  const left = new Promise((resolve) => socket.once("close", resolve));
+  socket.resume();
+  socket.on("error", () => undefined);
+  socket.end();
+  await left;
+}
+
+/** When undoing fails too, what went wrong first is what the caller has to know. */
+function unwrap(cause: unknown): unknown {
+  return cause instanceof SuppressedError ? unwrap(cause.suppressed) : cause;
+}
+
+function requireShort(runtimeDir: string): void {
+  const longest = maxSocketPath - longestSocketName;
+  const bytes = Buffer.byteLength(runtimeDir);
+  if (bytes <= longest) return;
+  const message = `Cannot use the runtime directory ${runtimeDir}: its path has ${bytes} bytes, and for the sockets in it ${longest} are the most`;
+  throw new Failure("wrong-state", "HOST_FAILED", message);
 }

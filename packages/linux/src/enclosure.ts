@@ -1,0 +1,279 @@
+import { constants } from "node:os";
+import {
+  type CellName,
+  type Enclosure,
+  type EnclosureWatcher,
+  type ExecutableSpec,
+  type StartedRun,
+  toArgv,
+  toEnvironment,
+} from "@aurae/domain/cells";
+import { Failure } from "@aurae/domain/errors";
+import type { CellDirectory } from "./cell-directory.ts";
+import type { CellCgroups } from "./cgroup/cell-cgroups.ts";
+import { errnoOf, inWords } from "./errno.ts";
+import { toHostFailure } from "./host-failure.ts";
+import type { LogCatalog } from "./logs/log-catalog.ts";
+import { News } from "./news.ts";
+import { OpenRuns } from "./open-runs.ts";
+import { ChannelClosed, Refused } from "./shim/channel.ts";
+import { toFailure } from "./shim/failures.ts";
+import type { ProcessIdentity, RunNews, SupervisorState } from "./shim/messages.ts";
+import type { Supervisor, SupervisorWatcher } from "./shim/supervisor.ts";
+
+/** What a cell is made of, and what it is entered in. */
+export interface EnclosureParts {
+  readonly id: string;
+  readonly name: CellName;
+  readonly directory: CellDirectory;
+  readonly cgroups: CellCgroups;
+  readonly catalog: LogCatalog;
+  readonly warn: (message: string) => void;
+  /** Told once, when nothing of it is left. */
+  readonly ended: (enclosure: LinuxEnclosure) => void;
+}
+
+/**
+ * A cell on this machine: directories, cgroups, and a supervisor that does the work.
+ *
+ *     live ──init or supervisor gone──▶ failed
+ *       └──────────┬──────────────────────┘
+ *               end()──▶ ending ──▶ ended        (when it throws: ending, and end() again)
+ */
+export class LinuxEnclosure implements Enclosure, SupervisorWatcher {
+  readonly id: string;
+  readonly name: CellName;
+  readonly #parts: EnclosureParts;
+  readonly #news = new News();
+  readonly #runs: OpenRuns;
+  readonly #starts = new Set<Promise<unknown>>();
+  readonly #stops = new Map<number, Promise<void>>();
+  #supervisor: Supervisor | undefined;
+  #init: ProcessIdentity | undefined;
+  #state: "live" | "failed" | "ending" | "ended" = "live";
+  #why = "";
+
+  constructor(parts: EnclosureParts) {
+    this.id = parts.id;
+    this.name = parts.name;
+    this.#parts = parts;
+    const { directory, cgroups, warn } = parts;
+    this.#runs = new OpenRuns({
+      cellName: parts.name,
+      directory,
+      cgroups,
+      news: this.#news,
+      warn,
+    });
+  }
+
+  /** The init of the cell, for cells inside it; undefined when it has died. */
+  get init(): ProcessIdentity | undefined {
+    return this.#init;
+  }
+
+  /** Its supervisor has made it, or has been found again with runs that are open. */
+  serve(supervisor: Supervisor, init: ProcessIdentity | undefined, runs: readonly RunNews[]): void {
+    this.#supervisor = supervisor;
+    this.#init = init;
+    this.#runs.adopt(runs);
+  }
+
+  /** It was found without a supervisor, or without an init. */
+  markFailed(why: string): void {
+    this.#state = "failed";
+    this.#why = why;
+  }
+
+  /** Hang up; the cell goes on. */
+  leave(): void {
+    this.#supervisor?.close();
+  }
+
+  attach(watcher: EnclosureWatcher): void {
+    this.#news.attach(watcher);
+  }
+
+  start(run: number, spec: ExecutableSpec): Promise<StartedRun> {
+    const task = this.#start(run, spec);
+    this.#starts.add(task);
+    const settled = () => this.#starts.delete(task);
+    task.then(settled, settled);
+    return task;
+  }
+
+  async stop(run: number, graceMs: number): Promise<void> {
+    const stopping = this.#stop(run, graceMs);
+    this.#stops.set(run, stopping);
+    try {
+      await stopping;
+    } catch (cause) {
+      // A second stop has taken the place of this one: what it waits for, we wait for.
+      const next = this.#stops.get(run);
+      if (!isRefused(cause, "stop") || next === undefined || next === stopping) {
+        throw this.#explain(`Cannot stop run ${run} in cell "${this.name}"`, cause);
+      }
+      await next;
+    } finally {
+      if (this.#stops.get(run) === stopping) this.#stops.delete(run);
+    }
+  }
+
+  async end(graceMs: number): Promise<void> {
+    if (this.#state === "ended") return;
+    this.#state = "ending";
+    const { directory, cgroups, catalog, ended } = this.#parts;
+    const what = `Cannot end cell "${this.name}"`;
+    try {
+      this.#markEnding(graceMs);
+      await this.#endProcesses(graceMs);
+      await Promise.allSettled(this.#starts);
+      await this.#news.told;
+      await cgroups.remove();
+      directory.remove();
+      await catalog.cellFreed(this.id);
+    } catch (cause) {
+      throw this.#explain(what, cause);
+    }
+    this.#state = "ended";
+    ended(this);
+  }
+
+  /* What the supervisor tells. */
+
+  runChanged(news: RunNews): void {
+    this.#runs.changed(news);
+  }
+
+  reconnected(state: SupervisorState): void {
+    this.#runs.reconnected(state);
+    if (state.init === undefined) this.#fail("its init has died");
+  }
+
+  initDied(how: number, status: number): void {
+    const words = how === 2 ? `was killed by signal ${status}` : `exited with ${status}`;
+    this.#fail(`its init ${words}`);
+  }
+
+  lost(): void {
+    // Its init and all that it had die with it; what has pids of the host is killed by cgroup.
+    this.#news.tellAfter(
+      () => this.#parts.cgroups.kill().catch((cause) => this.#parts.warn(inWords(cause))),
+      () => this.#runs.closeAll(),
+    );
+    this.#fail("supervisor lost");
+  }
+
+  async #start(run: number, spec: ExecutableSpec): Promise<StartedRun> {
+    const what = `Cannot start executable "${spec.name}" in cell "${this.name}"`;
+    const supervisor = this.#requireLive(what);
+    const { directory, catalog } = this.#parts;
+    try {
+      directory.writeSpec(run, spec);
+      this.#runs.begin(run, spec.name);
+      const started = await this.#ask(supervisor, run, spec);
+      catalog.runStarted(this.id, { run, executable: spec.name, ...started });
+      return started;
+    } catch (cause) {
+      await this.#runs.forget(run, spec.name);
+      directory.removeSpec(run);
+      throw this.#explain(what, cause);
+    }
+  }
+
+  async #ask(supervisor: Supervisor, run: number, spec: ExecutableSpec): Promise<StartedRun> {
+    try {
+      return await supervisor.start({
+        run,
+        executable: spec.name,
+        argv: toArgv(spec),
+        environment: toEnvironment(spec),
+        workingDirectory: spec.workingDirectory,
+        uid: spec.uid,
+        gid: spec.gid,
+      });
+    } catch (cause) {
+      if (!(cause instanceof ChannelClosed)) throw cause;
+      // The answer was lost with the connection. A record is written when exec has succeeded.
+      await supervisor.settle();
+      const record = this.#parts.directory.readRecord(run);
+      if (record === undefined) throw cause;
+      return { pid: record.pid, startedAtNs: record.startedAtNs };
+    }
+  }
+
+  async #stop(run: number, graceMs: number): Promise<void> {
+    const supervisor = this.#supervisor;
+    if (supervisor !== undefined && !supervisor.isLost && this.#state !== "ended") {
+      try {
+        await supervisor.stop(run, constants.signals.SIGTERM, graceMs);
+      } catch (cause) {
+        // It has forgotten a run that is closed, and one that is lost has no process any more.
+        if (!isRefused(cause, "run") && !supervisor.isLost) throw cause;
+      }
+    }
+    await this.#news.told;
+  }
+
+  async #endProcesses(graceMs: number): Promise<void> {
+    const supervisor = this.#supervisor;
+    try {
+      if (supervisor !== undefined && !supervisor.isLost) {
+        await supervisor.end(graceMs);
+        this.#supervisor = undefined;
+        return;
+      }
+    } catch (cause) {
+      if (!(cause instanceof ChannelClosed)) throw cause;
+    }
+    await this.#parts.cgroups.kill();
+  }
+
+  /** So that a daemon that comes after us goes on with it. Without room for that it ends all the same. */
+  #markEnding(graceMs: number): void {
+    try {
+      this.#parts.directory.markEnding(graceMs);
+    } catch (cause) {
+      if (errnoOf(cause) === "ENOENT") return;
+      this.#parts.warn(`Cannot note that cell "${this.name}" ends: ${inWords(cause)}`);
+    }
+  }
+
+  #fail(why: string): void {
+    this.#init = undefined;
+    if (this.#state !== "live") return;
+    this.markFailed(why);
+    // After what has been told until now, and after what waits to be.
+    this.#news.tell((watcher) => watcher.failed(why));
+  }
+
+  #requireLive(what: string): Supervisor {
+    const metadata = { cell: this.name };
+    switch (this.#state) {
+      case "live":
+        if (this.#supervisor !== undefined) return this.#supervisor;
+        throw new Failure("wrong-state", "CELL_STATE", `${what}: it is not whole`, { metadata });
+      case "failed":
+        throw new Failure("wrong-state", "CELL_FAILED", `${what}: ${this.#why}`, { metadata });
+      case "ending":
+      case "ended":
+        throw new Failure("wrong-state", "CELL_STATE", `${what}: the cell is ending`, { metadata });
+      default:
+        return this.#state satisfies never;
+    }
+  }
+
+  #explain(what: string, cause: unknown): Failure {
+    if (cause instanceof Failure) return cause;
+    if (cause instanceof Refused) return toFailure(what, cause.failed);
+    if (cause instanceof ChannelClosed) {
+      const why = this.#supervisor?.isLost ? "supervisor lost" : "the supervisor hung up";
+      return new Failure("unavailable", "CELL_FAILED", `${what}: ${why}`, { cause });
+    }
+    return toHostFailure(what, cause);
+  }
+}
+
+function isRefused(cause: unknown, step: string): boolean {
+  return cause instanceof Refused && cause.failed.step === step;
+}

@@ -1,0 +1,129 @@
+import { statSync } from "node:fs";
+import { join } from "node:path";
+import {
+  type CellName,
+  type ExecutableName,
+  parseCellName,
+  parseExecutableName,
+} from "@aurae/domain/cells";
+import { errnoOf, inWords } from "../errno.ts";
+import { readOwnFile } from "../own-file.ts";
+
+/** A run that has a log. */
+export interface CatalogRun {
+  readonly run: number;
+  readonly executable: ExecutableName;
+  readonly pid: number;
+  readonly startedAtNs: bigint;
+}
+
+/** A cell that has logs, live or freed. */
+export interface CatalogCell {
+  readonly id: string;
+  /** Undefined when its `cell.json` cannot be read: it has logs, but nobody can ask for them. */
+  readonly name: CellName | undefined;
+  readonly bootId: string;
+  readonly allocatedAtMs: number;
+  /** Undefined while it lives; or when a boot ended it, and nobody noted it. */
+  readonly freedAtMs: number | undefined;
+  /** The latest run of each executable. */
+  readonly latest: Map<ExecutableName, CatalogRun>;
+}
+
+const version = 1;
+/** A line is about 100 bytes: more runs than any cell will have in a boot. */
+const maxFileBytes = 256 * 1024 * 1024;
+
+export function encodeCell(cell: Omit<CatalogCell, "latest">): string {
+  const { name, bootId, allocatedAtMs, freedAtMs } = cell;
+  return JSON.stringify({
+    version,
+    name,
+    bootId,
+    allocatedAt: new Date(allocatedAtMs).toISOString(),
+    ...(freedAtMs === undefined ? {} : { freedAt: new Date(freedAtMs).toISOString() }),
+  });
+}
+
+export function encodeRun({ run, executable, pid, startedAtNs }: CatalogRun): string {
+  return `${JSON.stringify({ run, executable, pid, startedAtNs: String(startedAtNs) })}\n`;
+}
+
+/** What stands beside the logs of a cell. What cannot be read is left out, with a word to `warn`. */
+export function readCatalogCell(
+  directory: string,
+  id: string,
+  warn: (message: string) => void,
+): { readonly cell: CatalogCell; readonly runs: readonly CatalogRun[] } {
+  try {
+    const cell = parseCell(readText(join(directory, "cell.json")), id);
+    return { cell, runs: readRuns(join(directory, "runs.jsonl"), warn) };
+  } catch (cause) {
+    warn(`Cannot read whose logs are in ${directory}: ${inWords(cause)}`);
+    const touchedAtMs = statSync(directory).mtimeMs;
+    const times = { allocatedAtMs: touchedAtMs, freedAtMs: touchedAtMs };
+    return { cell: { id, name: undefined, bootId: "", ...times, latest: new Map() }, runs: [] };
+  }
+}
+
+function parseCell(text: string, id: string): CatalogCell {
+  const { version: found, name, bootId, allocatedAt, freedAt } = parseFields(text);
+  if (found !== version) throw new Error(`it is of version ${String(found)}`);
+  return {
+    id,
+    name: readName(name),
+    bootId: String(bootId),
+    allocatedAtMs: readTime(allocatedAt),
+    freedAtMs: freedAt === undefined ? undefined : readTime(freedAt),
+    latest: new Map(),
+  };
+}
+
+/** Each line stands for itself: one that is cut, or damaged, takes no other with it (fault 61). */
+function readRuns(path: string, warn: (message: string) => void): readonly CatalogRun[] {
+  const runs: CatalogRun[] = [];
+  let text = "";
+  try {
+    text = readText(path);
+  } catch (cause) {
+    if (errnoOf(cause) !== "ENOENT") throw cause;
+  }
+  for (const line of text.split("\n").filter(Boolean)) {
+    try {
+      runs.push(parseRun(line));
+    } catch (cause) {
+      warn(`Cannot read a line of ${path}: ${inWords(cause)}`);
+    }
+  }
+  return runs;
+}
+
+function parseRun(line: string): CatalogRun {
+  const { run, executable, pid, startedAtNs } = parseFields(line);
+  const name = parseExecutableName(String(executable));
+  if (typeof name !== "string") throw new Error(`the name of the executable ${name.wrong}`);
+  if (typeof run !== "number" || typeof pid !== "number") throw new Error("it names no run");
+  return { run, executable: name, pid, startedAtNs: BigInt(String(startedAtNs)) };
+}
+
+function parseFields(text: string): Readonly<Record<string, unknown>> {
+  const value: unknown = JSON.parse(text);
+  if (typeof value !== "object" || value === null) throw new Error("it is no object");
+  return Object.fromEntries(Object.entries(value));
+}
+
+function readName(value: unknown): CellName {
+  const name = parseCellName(String(value));
+  if (typeof name !== "string") throw new Error(`the name of the cell ${name.wrong}`);
+  return name;
+}
+
+function readTime(value: unknown): number {
+  const time = Date.parse(String(value));
+  if (Number.isNaN(time)) throw new Error(`${String(value)} is no time`);
+  return time;
+}
+
+function readText(path: string): string {
+  return readOwnFile(path, maxFileBytes).toString("utf8");
+}

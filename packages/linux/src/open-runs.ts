@@ -1,0 +1,128 @@
+import type { ExecutableName } from "@aurae/domain/cells";
+import type { CellDirectory } from "./cell-directory.ts";
+import type { CellCgroups } from "./cgroup/cell-cgroups.ts";
+import { inWords } from "./errno.ts";
+import type { News } from "./news.ts";
+import type { RunNews, SupervisorState } from "./shim/messages.ts";
+
+export interface OpenRunsOptions {
+  readonly cellName: string;
+  readonly directory: CellDirectory;
+  readonly cgroups: CellCgroups;
+  readonly news: News;
+  readonly warn: (message: string) => void;
+}
+
+interface OpenRun {
+  readonly executable: ExecutableName;
+  /** The last that was told of it; undefined until then. */
+  readonly latest: RunNews | undefined;
+}
+
+/** The runs of a cell that are not closed, and the cgroups made for them. */
+export class OpenRuns {
+  readonly #options: OpenRunsOptions;
+  readonly #runs = new Map<number, OpenRun>();
+  /** Which run a directory was made for: its name is used again, by other runs. */
+  readonly #leaves = new Map<ExecutableName, number>();
+
+  constructor(options: OpenRunsOptions) {
+    this.#options = options;
+  }
+
+  /** Take runs that were open when their supervisor was found again. */
+  adopt(news: readonly RunNews[]): void {
+    for (const latest of news) {
+      const { run, executable } = latest.record;
+      if (!latest.treeIsEmpty) this.#leaves.set(executable, run);
+      this.#runs.set(run, { executable, latest });
+    }
+  }
+
+  /** Make what a run needs before it can be started. */
+  begin(run: number, executable: ExecutableName): void {
+    this.#runs.set(run, { executable, latest: undefined });
+    this.#options.cgroups.makeExecutable(executable);
+    this.#leaves.set(executable, run);
+  }
+
+  /** It was not started: what was made for it goes. */
+  async forget(run: number, executable: ExecutableName): Promise<void> {
+    const { cgroups, cellName, warn } = this.#options;
+    this.#runs.delete(run);
+    if (this.#leaves.get(executable) !== run) return;
+    this.#leaves.delete(executable);
+    try {
+      if (cgroups.removeExecutable(executable)) return;
+      await cgroups.removeExecutableWhenEmpty(executable);
+    } catch (cause) {
+      warn(`Cannot undo the start of "${executable}" in cell "${cellName}": ${inWords(cause)}`);
+    }
+  }
+
+  /** Tell of a run; when its tree is empty, its cgroups go first. */
+  changed(news: RunNews): void {
+    const { run, executable } = news.record;
+    this.#runs.set(run, { executable, latest: news });
+    this.#report(news);
+    if (!news.logIsComplete) return;
+    this.#runs.delete(run);
+    this.#options.directory.runClosed(run);
+  }
+
+  /** Catch up with what happened while nobody listened. */
+  reconnected(state: SupervisorState): void {
+    const known = new Set(state.runs.map(({ record }) => record.run));
+    for (const news of state.runs) this.changed(news);
+    // Those that were closed meanwhile the supervisor has forgotten, but wrote down.
+    for (const run of this.#numbers) if (!known.has(run)) this.#closeFromRecord(run);
+  }
+
+  /** Nobody will tell of them any more: each ended as its record says, or is lost. */
+  closeAll(): void {
+    for (const run of this.#numbers) this.#closeFromRecord(run);
+  }
+
+  get #numbers(): readonly number[] {
+    return [...this.#runs.keys()];
+  }
+
+  #report({ record, treeIsEmpty, logIsComplete }: RunNews): void {
+    const { run, executable } = record;
+    const { cgroups, news, warn } = this.#options;
+    const report = { ...record, treeIsEmpty, logIsComplete };
+    const hasLeaf = treeIsEmpty && this.#leaves.get(executable) === run;
+    if (hasLeaf) this.#leaves.delete(executable);
+    if (!hasLeaf || cgroups.removeExecutable(executable)) {
+      return news.tell((watcher) => watcher.runChanged(report));
+    }
+    news.tellAfter(
+      () => cgroups.removeExecutableWhenEmpty(executable).catch((cause) => warn(inWords(cause))),
+      (watcher) => watcher.runChanged(report),
+    );
+  }
+
+  #closeFromRecord(run: number): void {
+    const record = this.#readRecord(run) ?? this.#runs.get(run)?.latest?.record;
+    // Without a record its exec has not succeeded: start() says so.
+    if (record === undefined) return;
+    const end = record.end ?? lostNow();
+    this.changed({ record: { ...record, end }, treeIsEmpty: true, logIsComplete: true });
+  }
+
+  #readRecord(run: number): RunNews["record"] | undefined {
+    const { directory, cellName, warn } = this.#options;
+    try {
+      return directory.readRecord(run);
+    } catch (cause) {
+      warn(`Cannot read the record of run ${run} in cell "${cellName}": ${inWords(cause)}`);
+      return undefined;
+    }
+  }
+}
+
+/** The end of a run whose supervisor died: of it neither code nor signal is known. */
+export function lostNow(): NonNullable<RunNews["record"]["end"]> {
+  const endedAtNs = BigInt(Date.now()) * 1_000_000n;
+  return { reason: "lost", coreDumped: false, endedAtNs, usage: {}, linesDropped: 0n };
+}

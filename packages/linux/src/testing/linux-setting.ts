@@ -1,0 +1,116 @@
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { kernelFiles } from "../cgroup/cgroup-files.ts";
+import { processesIn, removeWhenEmpty } from "../cgroup/directories.ts";
+import { findHierarchies, kernelPaths } from "../cgroup/hierarchy.ts";
+import { nodeOf } from "../cgroup/layout.ts";
+import { errnoOf } from "../errno.ts";
+import { LinuxHost, type LinuxHostOptions } from "../linux-host.ts";
+import { FileLogStore, type FileLogStoreOptions } from "../logs/file-log-store.ts";
+
+const shimDir = join(import.meta.dirname, "../../../../native/cell-shim/build");
+
+/** Why tests on the real kernel cannot run here; false when they can. */
+export const skipWithoutKernel: string | false = whyNot();
+
+function whyNot(): string | false {
+  if (process.geteuid?.() !== 0) return "needs root: it makes cgroups and namespaces";
+  const isBuilt = kernelFiles.exists(join(shimDir, "aurae-supervisor"));
+  return isBuilt ? false : "needs the cell shim: make build";
+}
+
+type Overrides = Partial<LinuxHostOptions & FileLogStoreOptions>;
+
+/** A host with directories and cgroups of its own, for one test; disposing it leaves nothing. */
+export class LinuxSetting implements AsyncDisposable {
+  readonly directory: string;
+  readonly runtimeDir: string;
+  readonly libraryDir: string;
+  /** What the host had to say. */
+  readonly warnings: string[] = [];
+  host: LinuxHost;
+  logs: FileLogStore;
+  readonly #overrides: Overrides;
+
+  constructor(overrides: Overrides = {}) {
+    // Short, for a socket's path has 107 bytes at most.
+    this.directory = mkdtempSync("/tmp/al-");
+    this.runtimeDir = join(this.directory, "run");
+    this.libraryDir = join(this.directory, "lib");
+    kernelFiles.makeDirectory(this.runtimeDir);
+    kernelFiles.makeDirectory(this.libraryDir);
+    this.#overrides = overrides;
+    this.logs = this.#openLogs();
+    this.host = this.#openHost();
+  }
+
+  /** The directory of this host's cgroups in every tree where there is one. */
+  get nodeDirectories(): readonly string[] {
+    const { hierarchies } = findHierarchies(kernelFiles, kernelPaths, "/");
+    const node = nodeOf(this.runtimeDir);
+    return hierarchies
+      .map(({ parent }) => join(parent, "aurae", node))
+      .filter((directory) => kernelFiles.exists(directory));
+  }
+
+  /** The daemon dies and another comes: the same directories, a host that knows nothing. */
+  async restart(): Promise<void> {
+    await this.host[Symbol.asyncDispose]();
+    await this.logs[Symbol.asyncDispose]();
+    this.logs = this.#openLogs();
+    this.host = this.#openHost();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    // What a test that failed has left is ended as the next daemon would.
+    await this.restart();
+    for (const { enclosure } of (await this.host.adopt()).toReversed()) await enclosure.end(0);
+    await this.host[Symbol.asyncDispose]();
+    await this.logs[Symbol.asyncDispose]();
+    for (const pid of this.launchers) process.kill(pid, "SIGKILL");
+    for (const directory of this.nodeDirectories) {
+      await removeWhenEmpty(kernelFiles, directory);
+      removeIfEmpty(dirname(directory));
+    }
+    rmSync(this.directory, { recursive: true, force: true });
+  }
+
+  /** The launcher of this host; found where only it and supervisors are, and told by its program. */
+  get launchers(): readonly number[] {
+    const directory = this.nodeDirectories[0];
+    if (directory === undefined) return [];
+    return processesIn(kernelFiles, join(directory, "_shim")).map(Number).filter(isLauncher);
+  }
+
+  #openLogs(): FileLogStore {
+    const { libraryDir } = this;
+    return new FileLogStore({ libraryDir, warn: this.#warn, ...this.#overrides });
+  }
+
+  #openHost(): LinuxHost {
+    const { runtimeDir, logs } = this;
+    const common = { runtimeDir, logs, shimDir, cgroupParent: "/", warn: this.#warn };
+    return new LinuxHost({ ...common, ...this.#overrides });
+  }
+
+  readonly #warn = (message: string): void => {
+    this.warnings.push(message);
+  };
+}
+
+/** Another daemon of this machine may have its cgroups in `aurae/` too. */
+function removeIfEmpty(directory: string): void {
+  try {
+    kernelFiles.removeDirectory(directory);
+  } catch (cause) {
+    if (!["EBUSY", "ENOTEMPTY", "ENOENT"].includes(errnoOf(cause) ?? "")) throw cause;
+  }
+}
+
+function isLauncher(pid: number): boolean {
+  try {
+    return readFileSync(`/proc/${pid}/cmdline`, "utf8").includes("aurae-launcher");
+  } catch {
+    return false; // It has ended since.
+  }
+}

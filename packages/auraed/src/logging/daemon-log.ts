@@ -1,0 +1,49 @@
+import { isatty } from "node:tty";
+import type { LogHistory } from "@aurae/domain/observe";
+import { destination, type Logger, pino, stdTimeFunctions } from "pino";
+import type { LogLevel } from "../config/log-level.ts";
+import { toPrettyLine } from "./pretty-line.ts";
+
+const stderr = 2;
+
+/** What waits for a stderr that nobody reads; beyond it records are dropped there, not in the history. */
+const maxWaitingBytes = 4 * 1024 ** 2;
+
+/** What the daemon says of itself: JSON lines on stderr, and in the history that clients read. */
+export interface DaemonLog {
+  readonly logger: Logger;
+  /** Write what waits, at once: for the last words. */
+  flush(): void;
+}
+
+/** Log from here on. A stderr that is slow or gone stops nobody. */
+export function createDaemonLog(level: LogLevel, history: LogHistory): DaemonLog {
+  const output = destination({ fd: stderr, sync: false, maxLength: maxWaitingBytes });
+  output.on("error", () => undefined);
+  const toOutput = isatty(stderr) ? toPrettyLine : (line: string) => line;
+
+  const logger = pino(
+    {
+      level,
+      base: null,
+      timestamp: stdTimeFunctions.isoTime,
+      formatters: { level: (label) => ({ level: label }) },
+    },
+    {
+      write(line: string) {
+        history.append({ atNs: BigInt(Date.now()) * 1_000_000n, text: line.trimEnd() });
+        output.write(toOutput(line));
+      },
+    },
+  );
+  return {
+    logger,
+    flush() {
+      try {
+        output.flushSync();
+      } catch {
+        // Nobody reads it, and there is nowhere else to say so.
+      }
+    },
+  };
+}

@@ -1,0 +1,79 @@
+import { type Deadline, status } from "@grpc/grpc-js";
+import type { Logger } from "pino";
+import type { Connection } from "./connection.ts";
+
+/**
+ * What the log says of a call: one line, when it has ended, with its method, caller, cell,
+ * executable, status and duration. Never its arguments or environment.
+ */
+export class CallRecord {
+  readonly #log: Logger;
+  readonly #method: string;
+  readonly #connection: Connection;
+  readonly #startedAt = performance.now();
+  #subject: Subject = {};
+  #code: status | undefined;
+  #isWritten = false;
+
+  constructor(log: Logger, path: string, connection: Connection) {
+    this.#log = log;
+    this.#method = path.slice(1);
+    this.#connection = connection;
+  }
+
+  received(message: unknown): void {
+    this.#subject = readSubject(message);
+  }
+
+  answered(code: status): void {
+    this.#code ??= code;
+  }
+
+  /** Nothing more happens; without an answer the caller has left, or its time was over. */
+  ended(deadline: Deadline): void {
+    if (this.#isWritten) return;
+    this.#isWritten = true;
+    const unanswered = Date.now() >= Number(deadline) ? status.DEADLINE_EXCEEDED : status.CANCELLED;
+    const { identity, listener, peer } = this.#connection;
+    this.#log.info(
+      {
+        method: this.#method,
+        identity,
+        listener,
+        ...(peer === "" ? {} : { peer }),
+        ...this.#subject,
+        status: status[this.#code ?? unanswered],
+        ms: Math.round((performance.now() - this.#startedAt) * 1000) / 1000,
+      },
+      "call",
+    );
+  }
+}
+
+interface Subject {
+  readonly cell?: string;
+  readonly executable?: string;
+}
+
+/** Names as they came, shortened: a call that is refused for its names is logged with them. */
+function readSubject(message: unknown): Subject {
+  const cell = textAt(message, "cellName") ?? textAt(at(message, "cell"), "name");
+  const executable = at(message, "executable");
+  return {
+    ...named("cell", cell ?? textAt(executable, "cellName")),
+    ...named("executable", textAt(message, "executableName") ?? textAt(executable, "name")),
+  };
+}
+
+function named(key: keyof Subject, name: string | undefined): Subject {
+  return name === undefined || name === "" ? {} : { [key]: name.slice(0, 255) };
+}
+
+function textAt(value: unknown, key: string): string | undefined {
+  const text = at(value, key);
+  return typeof text === "string" ? text : undefined;
+}
+
+function at(value: unknown, key: string): unknown {
+  return typeof value === "object" && value !== null ? Reflect.get(value, key) : undefined;
+}

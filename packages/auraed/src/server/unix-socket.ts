@@ -1,0 +1,99 @@
+import { chmodSync, lstatSync, mkdirSync, renameSync, type Stats, unlinkSync } from "node:fs";
+import { connect } from "node:net";
+import { dirname, join } from "node:path";
+import { errnoOf, inWords } from "../process/in-words.ts";
+import { Refusal } from "../process/refusal.ts";
+
+/** `sun_path` of unix(7) without its final NUL. */
+const maxPathBytes = 107;
+
+/** A path for a Unix socket that may be taken, and the name to bind before it is. */
+export interface SocketPlace {
+  readonly path: string;
+  /** In the same directory. Nobody is connected to a socket before its mode is right. */
+  readonly temporaryPath: string;
+}
+
+/**
+ * Look whether a socket may be put at the path. What is there already is replaced only when it is a
+ * socket that nobody listens on (connect(2) says ECONNREFUSED); the caller holds the lock of the
+ * daemon, so that nobody else comes to the same conclusion (faults 81 and 82).
+ *
+ * @throws Refusal when the path is too long, unsafe, or taken
+ */
+export async function prepareSocketPlace(path: string): Promise<SocketPlace> {
+  const temporaryPath = join(dirname(path), `.${process.pid}.sock`);
+  for (const each of [path, temporaryPath]) {
+    if (Buffer.byteLength(each) > maxPathBytes)
+      throw refusal(path, `its path is longer than ${maxPathBytes} bytes`);
+  }
+  prepareDirectory(path);
+  const found = lstat(path);
+  if (found !== undefined) await refuseUnlessStale(path, found);
+  removeStale(temporaryPath);
+  return { path, temporaryPath };
+}
+
+/** Show the bound socket under its name, for owner and group. @returns what takes it away again */
+export function publishSocket({ path, temporaryPath }: SocketPlace): () => void {
+  chmodSync(temporaryPath, 0o660);
+  renameSync(temporaryPath, path);
+  const ours = lstat(path);
+  return () => {
+    // Only if it is still ours: somebody may have put another one there.
+    const now = lstat(path);
+    if (now !== undefined && now.ino === ours?.ino && now.dev === ours.dev) unlinkSync(path);
+  };
+}
+
+function prepareDirectory(path: string): void {
+  const directory = dirname(path);
+  try {
+    mkdirSync(directory, { recursive: true, mode: 0o750 });
+  } catch (cause) {
+    throw refusal(path, `its directory cannot be made: ${inWords(cause)}`, cause);
+  }
+  const { mode } = lstat(directory) ?? { mode: 0 };
+  // The sticky bit keeps others from replacing what is ours.
+  if ((mode & 0o022) !== 0 && (mode & 0o1000) === 0) {
+    const octal = (mode & 0o7777).toString(8).padStart(4, "0");
+    throw refusal(path, `others may write in its directory, whose mode is ${octal}`);
+  }
+}
+
+async function refuseUnlessStale(path: string, found: Stats): Promise<void> {
+  if (found.isSymbolicLink()) throw refusal(path, "there is a symbolic link");
+  if (found.isDirectory()) throw refusal(path, "there is a directory");
+  if (!found.isSocket()) throw refusal(path, "there is a file that is no socket");
+  const answer = await tryToConnect(path);
+  if (answer === undefined) throw refusal(path, "another program listens there");
+  if (errnoOf(answer) !== "ECONNREFUSED") {
+    throw refusal(path, `what is there does not answer: ${inWords(answer)}`, answer);
+  }
+}
+
+/** The error of connect(2), or undefined when somebody listens. */
+async function tryToConnect(path: string): Promise<Error | undefined> {
+  const { promise, resolve } = Promise.withResolvers<Error | undefined>();
+  const socket = connect({ path });
+  socket.once("connect", () => resolve(undefined));
+  socket.once("error", resolve);
+  try {
+    return await promise;
+  } finally {
+    socket.destroy();
+  }
+}
+
+/** What an earlier daemon with our pid has left when it was killed in between. */
+function removeStale(temporaryPath: string): void {
+  if (lstat(temporaryPath)?.isSocket()) unlinkSync(temporaryPath);
+}
+
+function lstat(path: string): Stats | undefined {
+  return lstatSync(path, { throwIfNoEntry: false });
+}
+
+function refusal(path: string, why: string, cause?: unknown): Refusal {
+  return new Refusal(`Cannot listen on ${path}: ${why}`, { cause });
+}

@@ -1,0 +1,101 @@
+import type { Failure, FailureKind, FailureReason, Violation } from "@aurae/domain/errors";
+import { status } from "@grpc/grpc-js";
+
+/** Why, for what fails before the domain is asked; part of the API as the domain's reasons are. */
+export type EdgeReason =
+  | "CERTIFICATE_EXPIRED"
+  | "CERTIFICATE_NOT_YET_VALID"
+  | "IDENTITY_MISSING"
+  | "IDENTITY_REFUSED"
+  | "MESSAGE_MALFORMED"
+  | "SERVICE_UNKNOWN"
+  | "DEADLINE_PASSED"
+  | "UNEXPECTED";
+
+/** How a call ended, as the wire tells it. */
+export interface CallStatus {
+  readonly code: status;
+  readonly message: string;
+  readonly reason: FailureReason | EdgeReason;
+  readonly metadata: Readonly<Record<string, string>>;
+  readonly violations: readonly Violation[];
+}
+
+/** What fails at the edge, where the domain was not asked. */
+export class EdgeError extends Error {
+  readonly status: CallStatus;
+
+  constructor(status: CallStatus) {
+    super(status.message);
+    this.name = "EdgeError";
+    this.status = status;
+  }
+}
+
+/** The wire code of each failure. A new kind does not compile until it has one. */
+const codes = {
+  invalid: status.INVALID_ARGUMENT,
+  "not-found": status.NOT_FOUND,
+  exists: status.ALREADY_EXISTS,
+  "wrong-state": status.FAILED_PRECONDITION,
+  exhausted: status.RESOURCE_EXHAUSTED,
+  denied: status.PERMISSION_DENIED,
+  unavailable: status.UNAVAILABLE,
+  cancelled: status.CANCELLED,
+  host: status.INTERNAL,
+} as const satisfies Record<FailureKind, status>;
+
+/** The status of a failure of the domain. */
+export function toStatus(failure: Failure): CallStatus {
+  const { kind, reason, message, metadata, violations } = failure;
+  return { code: codes[kind], reason, message, metadata, violations };
+}
+
+/** What a caller learns of an error that nobody expected: nothing of the inside. The log has it. */
+export const unexpected: CallStatus = plain(
+  status.INTERNAL,
+  "UNEXPECTED",
+  "Cannot answer: the daemon has met an unexpected error",
+);
+
+/** The daemon is about to end; another one may come. */
+export const stopping: CallStatus = plain(
+  status.UNAVAILABLE,
+  "DAEMON_STOPPING",
+  "Cannot serve: the daemon is stopping",
+);
+
+/** Nobody is there to read it; the log does. */
+export const callerLeft: CallStatus = plain(
+  status.CANCELLED,
+  "CALLER_LEFT",
+  "Cannot answer: the caller has left",
+);
+
+export const deadlinePassed: CallStatus = plain(
+  status.DEADLINE_EXCEEDED,
+  "DEADLINE_PASSED",
+  "Cannot answer in time: the deadline has passed",
+);
+
+export const malformed: CallStatus = plain(
+  status.INVALID_ARGUMENT,
+  "MESSAGE_MALFORMED",
+  "Cannot read the request: it is no valid message of its type",
+);
+
+/** Health was asked for a service that is not there. */
+export function serviceUnknown(name: string): CallStatus {
+  const what = `the health of ${JSON.stringify(name.slice(0, 255))}`;
+  const message = `Cannot tell ${what}: there is no such service`;
+  return plain(status.NOT_FOUND, "SERVICE_UNKNOWN", message);
+}
+
+/** The caller has no identity that counts now. */
+export function unauthenticated(reason: EdgeReason, message: string): CallStatus {
+  return plain(status.UNAUTHENTICATED, reason, message);
+}
+
+function plain(code: status, reason: CallStatus["reason"], message: string): CallStatus {
+  return { code, reason, message, metadata: {}, violations: [] };
+}

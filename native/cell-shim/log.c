@@ -16,8 +16,8 @@
 #define TAG         38
 
 /* Shared by all runs: nothing stays in them from one read to the next. */
-static _Alignas(4096) char input[MAX_LINE + READ_SIZE];
-static _Alignas(4096) char output[WRITE_SIZE];
+static _Alignas(4096) char input[MAX_LINE + READ_SIZE + 8];
+static _Alignas(4096) char output[WRITE_SIZE + 8];
 static size_t used;        /* bytes in output */
 static uint64_t announced; /* lines of the gap that stands at the beginning of output */
 static char prefix[PREFIX_SIZE + 1];
@@ -165,27 +165,74 @@ announce(struct log *log)
 	announced = log->gap;
 }
 
-/* Put one line, or a part of one, into output: `F` ends a line, `P` does not. */
-static inline void
-emit(struct log *log, char tag, const char *text, size_t length)
+/*
+ * Copy up to `size` bytes, of which a line ends at most one: the copy and the search for the newline are
+ * one pass, eight bytes at a time, for half of the cost of each. Both buffers have room for a word more.
+ * Returns how many bytes come before the newline, or `size`.
+ */
+static inline size_t
+copy_line(char *to, const char *from, size_t size)
 {
-	size_t need = PREFIX_SIZE + length + 1;
+	const uint64_t ones = ~0ULL / 255, high = ones << 7;
 
-	if (log->size + used + need > log->limit && log->size + used > 0) {
-		flush(log);
-		/* Without a next segment this one goes on, and the next try comes a segment later. */
-		if (log->size > 0 && open_segment(log, log->segment + 1) < 0)
-			log->limit = log->size + log->segment_bytes;
+	for (size_t i = 0; i < size; i += 8) {
+		uint64_t word, mixed, found;
+
+		memcpy(&word, from + i, 8);
+		memcpy(to + i, &word, 8);
+		mixed = word ^ ones * '\n';
+		found = (mixed - ones) & ~mixed & high;
+		if (found != 0) {
+			size_t at = i + (size_t)__builtin_ctzll(found) / 8;
+
+			return at < size ? at : size;
+		}
 	}
-	if (used + need > sizeof(output))
+	return size;
+}
+
+/* Begin the next segment, with the line that would pass this one; `need` is its length. */
+static void
+turn_over(struct log *log, size_t need)
+{
+	size_t at = used;
+
+	flush(log);
+	/* Without a next segment this one goes on, and the next try comes a segment later. */
+	if (log->size > 0 && open_segment(log, log->segment + 1) < 0)
+		log->limit = log->size + log->segment_bytes;
+	memmove(output, output + at, need);
+}
+
+/*
+ * Put a line from the input, or a part of one, into output. Returns how many bytes of the input that
+ * took; 0 when neither a newline nor a part of full length is there, and `last` is not set.
+ */
+static inline size_t
+emit(struct log *log, const char *text, size_t size, bool last)
+{
+	size_t length, need, taken;
+	char *line;
+
+	if (used + PREFIX_SIZE + MAX_LINE + 1 > WRITE_SIZE)
 		flush(log);
 	if (log->gap > 0 && used == 0)
 		announce(log);
-	prefix[TAG] = tag;
-	memcpy(output + used, prefix, PREFIX_SIZE);
-	memcpy(output + used + PREFIX_SIZE, text, length);
-	output[used + need - 1] = '\n';
+	line = output + used;
+	memcpy(line, prefix, PREFIX_SIZE);
+	/* One byte more than a line may have: a newline there still ends it. */
+	length = copy_line(line + PREFIX_SIZE, text, size > MAX_LINE ? MAX_LINE + 1 : size);
+	line[TAG] = length < size && length <= MAX_LINE ? 'F' : 'P';
+	if (line[TAG] == 'P' && length <= MAX_LINE && !last)
+		return 0;
+	taken = line[TAG] == 'F' ? length + 1 : length > MAX_LINE ? MAX_LINE : length;
+	length = length > MAX_LINE ? MAX_LINE : length;
+	need = PREFIX_SIZE + length + 1;
+	line[need - 1] = '\n';
+	if (log->size + used + need > log->limit && log->size + used > 0)
+		turn_over(log, need);
 	used += need;
+	return taken;
 }
 
 /*
@@ -196,6 +243,7 @@ ssize_t
 log_read(struct log *log, struct stream *stream, bool is_stderr)
 {
 	char *at = input, *end;
+	size_t taken;
 	ssize_t n = read(stream->fd, input + stream->held, READ_SIZE);
 
 	if (n < 0 && (errno == EAGAIN || errno == EINTR))
@@ -205,22 +253,9 @@ log_read(struct log *log, struct stream *stream, bool is_stderr)
 	memcpy(input, stream->line, stream->held);
 	end = input + stream->held + n;
 	stamp(is_stderr);
-	while (at < end) {
-		char *newline = memchr(at, '\n', (size_t)(end - at));
-		char *stop = newline ? newline : end;
-
-		for (; stop - at > MAX_LINE; at += MAX_LINE)
-			emit(log, 'P', at, MAX_LINE);
-		if (!newline)
-			break;
-		emit(log, 'F', at, (size_t)(stop - at));
-		at = newline + 1;
-	}
+	while (at < end && (taken = emit(log, at, (size_t)(end - at), n == 0)) > 0)
+		at += taken;
 	stream->held = (uint32_t)(end - at);
-	if (n == 0 && stream->held > 0) {
-		emit(log, 'P', at, stream->held);
-		stream->held = 0;
-	}
 	memcpy(stream->line, at, stream->held);
 	flush(log);
 	return n;

@@ -243,17 +243,16 @@ prepare(struct run *run, struct order *order, int *into)
 	if (log_open(&run->log) < 0)
 		return STEP_log;
 	for (int i = 0; i < 3; i++) {
+		enum watched what = i == 0 ? REPORT : i == 1 ? OUT : ERR;
+
 		if (pipe2(pipes[i], O_CLOEXEC) < 0)
 			return STEP_pipe;
 		reader = pipes[i][0];
 		*(i == 0 ? &order->report : i == 1 ? &order->out : &order->err) = pipes[i][1];
 		*(i == 0 ? &run->report : &run->streams[i - 1].fd) = reader;
-		/* The reading end alone must not block; the other is a description of its own. */
-		if (fcntl(reader, F_SETFL, O_NONBLOCK) < 0 || watch(reader, EPOLLIN,
-								    i == 0   ? REPORT
-								    : i == 1 ? OUT
-									     : ERR,
-								    slot_of(run)) < 0)
+		/* Of reports only the end wakes us: then all have come. */
+		if (fcntl(reader, F_SETFL, O_NONBLOCK) < 0 ||
+		    watch(reader, i == 0 ? 0 : EPOLLIN, what, slot_of(run)) < 0)
 			return STEP_pipe;
 		if (i > 0)
 			fcntl(reader, F_SETPIPE_SZ,
@@ -372,7 +371,7 @@ run_start(uint32_t request, struct reader *in)
 	put_string(&name, "x-");
 	put_string(&name, executable);
 	begin(run, request, uid, gid, strings, strings + environment);
-	give_back(strings, sizeof(strings[0]) * at);
+	give_back(strings, sizeof(strings));
 }
 
 /* Believe a reported pid only if it is a child of ours that is nobody else's: the cell may write too. */

@@ -91,12 +91,12 @@ clock_now(clockid_t clock)
 	return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
 }
 
-/* Give the whole pages of a buffer that was used back to the kernel; they read as zeros afterwards. */
+/* Give the whole pages of a buffer back to the kernel; they read as zeros afterwards. */
 void
 give_back(void *memory, size_t size)
 {
 	uintptr_t from = ((uintptr_t)memory + PAGE - 1) & ~(PAGE - 1);
-	uintptr_t to = ((uintptr_t)memory + size + PAGE - 1) & ~(PAGE - 1);
+	uintptr_t to = ((uintptr_t)memory + size) & ~(PAGE - 1);
 
 	if (to > from)
 		madvise((void *)from, to - from, MADV_DONTNEED);
@@ -179,7 +179,7 @@ send_queue(void)
 		memmove(queue, queue + n, size - (size_t)n);
 		out.at -= n;
 		if (size > PAGE)
-			give_back(queue + PAGE, size - PAGE);
+			give_back(queue + PAGE, sizeof(queue) - PAGE);
 	}
 	if (waits_to_send != (out.at > queue)) {
 		waits_to_send = out.at > queue;
@@ -335,7 +335,7 @@ serve_all(void)
 	control.held -= at;
 	memmove(control.bytes, control.bytes + at, control.held);
 	if (held > PAGE && control.held <= PAGE)
-		give_back(control.bytes + PAGE, held - PAGE);
+		give_back(control.bytes + PAGE, control.size - PAGE);
 }
 
 /* Take in what a peer has sent; returns false when it has gone. */

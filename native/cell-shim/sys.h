@@ -62,10 +62,7 @@ struct clone_args3 {
 	uint64_t set_tid, set_tid_size, cgroup;
 };
 
-/*
- * fork() with flags; returns as fork does. The child keeps a copy of the stack. exit_signal must be
- * 0 with CLONE_PARENT: the child inherits the caller's.
- */
+/* fork() with flags; returns as fork does. A clone for CLONE_PARENT inherits the caller's exit signal. */
 static inline pid_t
 sys_clone(uint64_t flags, int cgroup)
 {
@@ -75,8 +72,7 @@ sys_clone(uint64_t flags, int cgroup)
 		args.flags |= FLAG_CLONE_INTO_CGROUP;
 		args.cgroup = (uint64_t)cgroup;
 	}
-	if (!(flags & CLONE_PARENT))
-		args.exit_signal = SIGCHLD;
+	args.exit_signal = flags & CLONE_PARENT ? 0 : SIGCHLD;
 	return (pid_t)syscall(SYS_clone3, &args, sizeof(args));
 }
 

@@ -299,12 +299,12 @@ export class Node implements AsyncDisposable {
   readonly hierarchies: readonly Hierarchy[];
   readonly socket = join(this.directory, "launcher.sock");
   readonly launcher: ChildProcess;
-  readonly #name = this.directory.split("/").at(-1) as string;
+  readonly name = this.directory.split("/").at(-1) as string;
   #cells = 0;
 
   constructor(only: "all" | "v1" = "all") {
     this.hierarchies = hierarchies(only);
-    const shims = this.hierarchies.map((each) => join(each.path, this.#name, "_shim"));
+    const shims = this.hierarchies.map((each) => join(each.path, this.name, "_shim"));
     for (const shim of shims) mkdirSync(shim, { recursive: true });
     this.launcher = spawn(
       join(build, "aurae-launcher"),
@@ -328,7 +328,7 @@ export class Node implements AsyncDisposable {
       roles,
       path: parent
         ? join((parent.groups[index] as Hierarchy).path, name)
-        : join(path, this.#name, name),
+        : join(path, this.name, name),
     }));
     for (const group of groups) mkdirSync(join(group.path, "_init"), { recursive: true });
     return new Cell(this, groups, this.#cells.toString(16).padStart(16, "0"), parent);
@@ -338,7 +338,7 @@ export class Node implements AsyncDisposable {
     const exit = once(this.launcher, "exit");
     this.launcher.kill("SIGKILL");
     await exit;
-    for (const { path } of this.hierarchies) removeTree(join(path, this.#name));
+    for (const { path } of this.hierarchies) removeTree(join(path, this.name));
     rmSync(this.directory, { recursive: true });
   }
 }
@@ -406,14 +406,23 @@ export class Cell implements AsyncDisposable {
     return cell;
   }
 
-  /** Make the directories of an executable and start it; returns its run and the answer. */
-  async start(name: string, start: Start): Promise<{ run: bigint; answer: Frame }> {
-    this.#runs += 1n;
+  /** Make the directories of an executable, anew if they are there. */
+  prepare(name: string): void {
     for (const { path } of this.groups) {
       const directory = join(path, `x-${name}`);
       if (existsSync(directory)) rmdirSync(directory);
       mkdirSync(directory);
     }
+  }
+
+  /** Make the directories of an executable and start it; returns its run and the answer. */
+  async start(name: string, start: Start): Promise<{ run: bigint; answer: Frame }> {
+    this.prepare(name);
+    return this.startPrepared(name, start);
+  }
+
+  async startPrepared(name: string, start: Start): Promise<{ run: bigint; answer: Frame }> {
+    this.#runs += 1n;
     const payload = new Writer().u64(this.#runs).text(name);
     payload.list(start.argv, (text) => payload.text(text));
     payload.list(start.environment ?? ["PATH=/usr/bin:/bin"], (text) => payload.text(text));

@@ -48,6 +48,7 @@ export async function adoptCells(options: AdoptionOptions): Promise<readonly Ado
 interface FoundCell {
   readonly id: string;
   readonly file: CellFile;
+  readonly isCommitted: boolean;
   readonly directory: CellDirectory;
 }
 
@@ -55,17 +56,30 @@ function readCell({ cellsDir, bootId, warn }: AdoptionOptions, id: string): read
   const directory = new CellDirectory(join(cellsDir, id));
   try {
     if (!/^[0-9a-f]{16}$/.test(id)) throw new Error("it is none of ours");
-    const file = directory.read();
-    if (file.bootId === bootId) return [{ id, file, directory }];
+    const { cell, isCommitted } = directory.read();
+    if (cell.bootId === bootId) return [{ id, file: cell, isCommitted, directory }];
     directory.remove();
   } catch (cause) {
+    if (isUnborn(directory)) {
+      directory.remove();
+      return [];
+    }
     warn(`Cannot read ${directory.path}: ${inWords(cause)}; it is left as it is`);
   }
   return [];
 }
 
+/** Nothing was done before the intent was written; a part of it means nothing. */
+function isUnborn(directory: CellDirectory): boolean {
+  try {
+    return directory.isUnborn;
+  } catch {
+    return false;
+  }
+}
+
 async function settle(options: AdoptionOptions, cell: FoundCell): Promise<AdoptedCell | undefined> {
-  const { id, file, directory } = cell;
+  const { id, file, isCommitted, directory } = cell;
   const { catalog, warn } = options;
   const parts = options.partsOf(id, file);
   const enclosure = new LinuxEnclosure(parts);
@@ -73,10 +87,9 @@ async function settle(options: AdoptionOptions, cell: FoundCell): Promise<Adopte
   const answer = await findSupervisor(options.addressOf(parts, enclosure));
   if (answer !== undefined) {
     enclosure.serve(answer.supervisor, answer.state.init, answer.state.runs);
-    // A commit that was cut off between the answer and the file is made again by doing it again.
-    if (file.committed) parts.cgroups.countExecutables();
+    if (isCommitted) parts.cgroups.countExecutables();
   }
-  if (!file.committed || directory.isEnding) {
+  if (!isCommitted || directory.isEnding) {
     await enclosure.end(0);
     return undefined;
   }

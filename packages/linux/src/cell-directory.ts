@@ -1,4 +1,12 @@
-import { mkdirSync, readdirSync, rmSync, unlinkSync, writeFileSync } from "node:fs";
+import {
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  renameSync,
+  rmSync,
+  unlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { join } from "node:path";
 import type { ExecutableSpec } from "@aurae/domain/cells";
 import {
@@ -9,7 +17,7 @@ import {
   parseExecutableFile,
 } from "./cell-file.ts";
 import { errnoOf } from "./errno.ts";
-import { readOwnFile, replaceFile } from "./own-file.ts";
+import { readOwnFile } from "./own-file.ts";
 import { type RunRecord, readRecordFile } from "./shim/record.ts";
 
 /** More than a request can hold, so more than we can have written. */
@@ -23,11 +31,12 @@ const keptRuns = 2048;
  * The directory of a cell in the runtime directory. It lives as long as the boot at most, so nothing
  * in it is fsynced.
  *
- *     cells/<id>/cell.json      what the cell is; the intent first, then the commit
- *                ending         the cell is being freed: roll that forward
- *                s.sock         where its supervisor listens
- *                specs/<run>    what was asked for, by us
- *                runs/<run>     the record of a run, by the supervisor
+ *     cells/<id>/intent.json      what the cell is to be, written before anything is done
+ *                cell.json        the same file, when the cell is whole
+ *                ending           the cell is being freed: roll that forward
+ *                s.sock           where its supervisor listens
+ *                <run>.json       what was asked for, by us
+ *                runs/<run>       the record of a run, by the supervisor
  */
 export class CellDirectory {
   readonly path: string;
@@ -43,18 +52,24 @@ export class CellDirectory {
 
   make(cell: CellFile): void {
     mkdirSync(this.path, { mode: 0o700 });
-    mkdirSync(join(this.path, "specs"), { mode: 0o700 });
-    mkdirSync(join(this.path, "runs"), { mode: 0o700 });
-    this.write(cell);
+    writeFileSync(join(this.path, "intent.json"), encodeCellFile(cell), { mode: 0o600 });
   }
 
-  write(cell: CellFile): void {
-    replaceFile(join(this.path, "cell.json"), encodeCellFile(cell));
+  /** The cell is whole: from now on the next daemon takes it over. */
+  commit(): void {
+    renameSync(join(this.path, "intent.json"), join(this.path, "cell.json"));
   }
 
-  /** @throws Error that says what is wrong with it */
-  read(): CellFile {
-    return parseCellFile(readOwnFile(join(this.path, "cell.json"), maxFileBytes).toString("utf8"));
+  /** What the cell is, and whether that was committed. @throws Error that says what is wrong with it */
+  read(): { readonly cell: CellFile; readonly isCommitted: boolean } {
+    const isCommitted = existsSync(join(this.path, "cell.json"));
+    const path = join(this.path, isCommitted ? "cell.json" : "intent.json");
+    return { cell: parseCellFile(readOwnFile(path, maxFileBytes).toString("utf8")), isCommitted };
+  }
+
+  /** Whether it was made, and then nothing: the daemon died before it had written what it meant. */
+  get isUnborn(): boolean {
+    return readdirSync(this.path).every((name) => name === "intent.json");
   }
 
   remove(): void {
@@ -66,7 +81,7 @@ export class CellDirectory {
   }
 
   get isEnding(): boolean {
-    return readdirSync(this.path).includes("ending");
+    return existsSync(join(this.path, "ending"));
   }
 
   writeSpec(run: number, spec: ExecutableSpec): void {
@@ -94,7 +109,9 @@ export class CellDirectory {
 
   /** The numbers of the runs that have a record, in order. */
   recordedRuns(): readonly number[] {
-    return readdirSync(join(this.path, "runs"))
+    const directory = join(this.path, "runs");
+    if (!existsSync(directory)) return [];
+    return readdirSync(directory)
       .filter((name) => /^\d{1,15}$/.test(name))
       .map(Number)
       .sort((one, other) => one - other);
@@ -111,7 +128,7 @@ export class CellDirectory {
   }
 
   #specPath(run: number): string {
-    return join(this.path, "specs", String(run));
+    return join(this.path, `${run}.json`);
   }
 
   #recordPath(run: number): string {

@@ -14,21 +14,18 @@ export interface CellFile {
   readonly name: CellName;
   readonly bootId: string;
   readonly spec: CellSpec;
-  /** False until the cell was whole: an intent, to be undone. */
-  readonly committed: boolean;
 }
 
 const version = 1;
 
 type Json = { readonly [key: string]: unknown };
 
-export function encodeCellFile({ name, bootId, spec, committed }: CellFile): string {
+export function encodeCellFile({ name, bootId, spec }: CellFile): string {
   const { limits, shared, labels } = spec;
   return JSON.stringify({
     version,
     name,
     bootId,
-    committed,
     limits: Object.fromEntries(Object.entries(limits).map(([key, value]) => [key, encode(value)])),
     shared: [...shared],
     labels: Object.fromEntries(labels),
@@ -44,7 +41,6 @@ export function parseCellFile(text: string): CellFile {
   return {
     name,
     bootId: textOf(file, "bootId"),
-    committed: file["committed"] === true,
     spec: {
       limits: parseLimits(objectOf(file, "limits")),
       shared: new Set(textsOf(file, "shared").map(parseKind)),

@@ -52,6 +52,8 @@ export class LinuxEnclosure implements Enclosure, SupervisorWatcher {
   #init: ProcessIdentity | undefined;
   #state: "live" | "failed" | "ending" | "ended" = "live";
   #why = "";
+  /** Whether the supervisor has said that nothing is left. */
+  #hasEnded = false;
 
   constructor(parts: EnclosureParts) {
     this.id = parts.id;
@@ -131,7 +133,8 @@ export class LinuxEnclosure implements Enclosure, SupervisorWatcher {
       await this.#news.told;
       await cgroups.remove();
       directory.remove();
-      await catalog.cellFreed(this.id);
+      catalog.cellFreed(this.id);
+      await this.#supervisor?.left();
     } catch (cause) {
       throw this.#explain(what, cause);
     }
@@ -204,7 +207,7 @@ export class LinuxEnclosure implements Enclosure, SupervisorWatcher {
 
   async #stop(run: number, graceMs: number): Promise<void> {
     const supervisor = this.#supervisor;
-    if (supervisor !== undefined && !supervisor.isLost && this.#state !== "ended") {
+    if (supervisor !== undefined && !supervisor.isLost && !this.#hasEnded) {
       try {
         await supervisor.stop(run, constants.signals.SIGTERM, graceMs);
       } catch (cause) {
@@ -219,8 +222,8 @@ export class LinuxEnclosure implements Enclosure, SupervisorWatcher {
     const supervisor = this.#supervisor;
     try {
       if (supervisor !== undefined && !supervisor.isLost) {
-        await supervisor.end(graceMs);
-        this.#supervisor = undefined;
+        if (!this.#hasEnded) await supervisor.end(graceMs);
+        this.#hasEnded = true;
         return;
       }
     } catch (cause) {

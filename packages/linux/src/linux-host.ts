@@ -16,7 +16,6 @@ import { Failure } from "@aurae/domain/errors";
 import { adoptCells } from "./adoption.ts";
 import { readBootId } from "./boot-id.ts";
 import { CellDirectory } from "./cell-directory.ts";
-import type { CellFile } from "./cell-file.ts";
 import { kernelFiles } from "./cgroup/cgroup-files.ts";
 import { Cgroups } from "./cgroup/cgroups.ts";
 import { wantsCpuset } from "./cgroup/cpuset.ts";
@@ -116,9 +115,12 @@ export class LinuxHost implements CellHost, AsyncDisposable {
         this.#orderFor(request, parts, parentInit),
       );
       enclosure.serve(supervisor, init, []);
-      undo.defer(() => supervisor.end(0));
+      undo.defer(async () => {
+        await supervisor.end(0);
+        await supervisor.left();
+      });
       parts.cgroups.countExecutables();
-      parts.directory.write(this.#fileFor(request, true));
+      parts.directory.commit();
       undo.move();
       this.#enclosures.add(enclosure);
       return enclosure;
@@ -160,7 +162,7 @@ export class LinuxHost implements CellHost, AsyncDisposable {
     const parts = this.#partsOf(id, name, wantsCpuset(spec.limits));
     // Registered before each step: a step that failed half-way is undone as well.
     undo.defer(() => parts.directory.remove());
-    parts.directory.make(this.#fileFor(request, false));
+    parts.directory.make({ name, spec, bootId: this.#bootId });
     undo.defer(() => catalog.cellRefused(id));
     catalog.cellAllocated(id, name);
     undo.defer(() => hangUp(connecting));
@@ -207,10 +209,6 @@ export class LinuxHost implements CellHost, AsyncDisposable {
     const build = this.#options.build ?? "development";
     const hello = { version: protocolVersion, cellId: id, bootId: this.#bootId, build };
     return { cellName: name, socketPath: directory.socketPath, watcher, hello };
-  }
-
-  #fileFor({ name, spec }: EncloseRequest, committed: boolean): CellFile {
-    return { name, spec, bootId: this.#bootId, committed };
   }
 }
 

@@ -1,12 +1,4 @@
-import {
-  closeSync,
-  constants,
-  fstatSync,
-  openSync,
-  readFileSync,
-  renameSync,
-  writeFileSync,
-} from "node:fs";
+import { closeSync, constants, fstatSync, openSync, readFileSync } from "node:fs";
 
 /**
  * Read a file that we or a supervisor wrote, bounded. A link, a pipe or a file of somebody else in
@@ -25,10 +17,4 @@ export function readOwnFile(path: string, maxBytes: number): Buffer {
   } finally {
     closeSync(descriptor);
   }
-}
-
-/** Write a file so that whoever reads it sees the old one or the new one, whole. No fsync. */
-export function replaceFile(path: string, text: string): void {
-  writeFileSync(`${path}.new`, text, { mode: 0o600 });
-  renameSync(`${path}.new`, path);
 }

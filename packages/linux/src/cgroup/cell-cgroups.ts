@@ -108,6 +108,9 @@ export class CellCgroups {
   }
 
   tryRemove(): boolean {
+    for (const { directory } of this.#places) {
+      tryRemove(this.#files, join(directory, initDirectory));
+    }
     return this.#directories.map((directory) => tryRemove(this.#files, directory)).every(Boolean);
   }
 
@@ -139,7 +142,8 @@ export class CellCgroups {
   }
 
   get #directories(): readonly string[] {
-    return [...this.#places.map(({ directory }) => directory), ...this.#others];
+    const others = this.#others.filter((directory) => this.#files.exists(directory));
+    return [...this.#places.map(({ directory }) => directory), ...others];
   }
 
   #killAt(directory: string): void {

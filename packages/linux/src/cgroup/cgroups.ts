@@ -21,6 +21,9 @@ export class Cgroups {
   readonly #hierarchies: readonly Hierarchy[];
   readonly #node: string;
   readonly #isV2Mounted: boolean;
+  /** Files of limits that were seen once: the kernel does not take them away. */
+  readonly #seen = new Set<string>();
+  #isPrepared = false;
 
   constructor(files: CgroupFiles, hierarchies: readonly Hierarchy[], node: string) {
     this.#files = files;
@@ -51,6 +54,7 @@ export class Cgroups {
       this.#switchOn(hierarchy, undefined, always);
       ensureDirectory(this.#files, join(node, "_shim"));
     }
+    this.#isPrepared = true;
   }
 
   /**
@@ -61,7 +65,8 @@ export class Cgroups {
    */
   make(cell: CellName, limits: Limits): CellCgroups {
     const writes = planLimits(limits, (controller) => this.#versionOf(controller));
-    this.prepare();
+    // Fifteen calls that do nothing cost as much as making the cell: only when they may be needed.
+    if (!this.#isPrepared || !this.#nodeIsThere()) this.prepare();
     const asksForCpuset = wantsCpuset(limits);
     if (asksForCpuset) this.#prepareCpusetsOf(cell);
     this.#requireAll(cell, writes);
@@ -109,11 +114,25 @@ export class Cgroups {
   #requireAll(cell: CellName, writes: readonly LimitWrite[]): void {
     for (const write of writes) {
       const hierarchy = this.#hierarchyOf(write.controller);
-      const isThere =
-        hierarchy !== undefined &&
-        this.#files.exists(join(this.#nodeDirectory(hierarchy), write.file));
-      if (!isThere) throw missing(cell, write, hierarchy?.version, this.#isV2Mounted);
+      if (hierarchy === undefined || !this.#hasFile(hierarchy, write.file)) {
+        throw missing(cell, write, hierarchy?.version, this.#isV2Mounted);
+      }
     }
+  }
+
+  #hasFile(hierarchy: Hierarchy, file: string): boolean {
+    const path = join(this.#nodeDirectory(hierarchy), file);
+    if (this.#seen.has(path)) return true;
+    if (!this.#files.exists(path)) return false;
+    this.#seen.add(path);
+    return true;
+  }
+
+  /** Somebody may have cleaned up behind us, in one tree or all. */
+  #nodeIsThere(): boolean {
+    return this.#used(false).every((hierarchy) =>
+      this.#files.exists(this.#nodeDirectory(hierarchy)),
+    );
   }
 
   /** Cpusets from the top down to the parent of a cell: each is empty until it is filled. */

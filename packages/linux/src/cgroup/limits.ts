@@ -78,13 +78,17 @@ export function applyLimit(
   const { controller, file, value, readFile = file } = write;
   let actual: string;
   try {
-    files.write(join(directory, file), value);
-    actual = files.read(join(directory, readFile)).trim();
+    actual = files.writeAndRead(join(directory, file), value);
+    if (readFile !== file) actual = files.read(join(directory, readFile));
   } catch (cause) {
     throw notHeld(cell, write, whyRefused(controller, cause), cause);
   }
   if (holds(write, actual)) return;
-  throw notHeld(cell, write, `${readFile} says ${actual === "" ? "nothing" : actual}`);
+  throw notHeld(
+    cell,
+    write,
+    `${readFile} says ${actual.trim() === "" ? "nothing" : actual.trim()}`,
+  );
 }
 
 function notHeld(cell: CellName, write: LimitWrite, why: string, cause?: unknown): Failure {

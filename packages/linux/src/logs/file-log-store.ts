@@ -64,6 +64,6 @@ export class FileLogStore implements LogStore, AsyncDisposable {
 
   /** Wait until all that was entered is written. */
   async [Symbol.asyncDispose](): Promise<void> {
-    await this.catalog.flushAll();
+    await this.catalog.flush();
   }
 }

@@ -1,10 +1,7 @@
 import { existsSync, mkdirSync, readdirSync, rmSync } from "node:fs";
-import { appendFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { CellName, ExecutableName } from "@aurae/domain/cells";
 import type { LogKey } from "@aurae/domain/observe";
-import { inWords } from "../errno.ts";
-import { replaceFile } from "../own-file.ts";
 import {
   type CatalogCell,
   type CatalogRun,
@@ -12,6 +9,7 @@ import {
   encodeRun,
   readCatalogCell,
 } from "./catalog-files.ts";
+import { CatalogWriter } from "./catalog-writer.ts";
 import { segmentsOf } from "./segments.ts";
 
 export interface LogCatalogOptions {
@@ -35,12 +33,11 @@ export class LogCatalog {
   readonly #live = new Set<string>();
   /** Runs of this boot. The kernel gives a pid again, so the last one wins: at most pid_max. */
   readonly #byPid = new Map<number, LogKey & { readonly startedAtNs: bigint }>();
-  /** Lines that wait for the disk, for each cell. */
-  readonly #unwritten = new Map<string, string[]>();
-  readonly #writing = new Map<string, Promise<void>>();
+  readonly #writer: CatalogWriter;
 
   constructor(options: LogCatalogOptions) {
     this.#options = options;
+    this.#writer = new CatalogWriter(options.directory, options.warn);
     mkdirSync(options.directory, { recursive: true, mode: 0o700 });
     for (const id of readdirSync(options.directory)) {
       if (/^[0-9a-f]{16}$/.test(id)) this.#load(id);
@@ -56,13 +53,14 @@ export class LogCatalog {
     const { bootId } = this.#options;
     const cell = { id, name, bootId, allocatedAtMs: Date.now(), freedAtMs: undefined };
     mkdirSync(this.directoryOf(id), { mode: 0o700 });
-    replaceFile(join(this.directoryOf(id), "cell.json"), encodeCell(cell));
+    this.#writer.writeCell(id, encodeCell(cell));
     this.#cells.set(id, { ...cell, latest: new Map() });
     this.#live.add(id);
   }
 
   /** It did not come to be. */
-  cellRefused(id: string): void {
+  async cellRefused(id: string): Promise<void> {
+    await this.#writer.flush(id);
     this.remove(id);
   }
 
@@ -76,37 +74,23 @@ export class LogCatalog {
   }
 
   /** From now on its logs are kept for a while. */
-  async cellFreed(id: string): Promise<void> {
-    await this.flush(id);
+  cellFreed(id: string): void {
     this.#live.delete(id);
     const cell = this.#cells.get(id);
     if (cell === undefined) return;
     const freed = { ...cell, freedAtMs: Date.now() };
     this.#cells.set(id, freed);
-    try {
-      replaceFile(join(this.directoryOf(id), "cell.json"), encodeCell(freed));
-    } catch (cause) {
-      // Without it they are kept from when they were last written.
-      this.#options.warn(`Cannot note that the cell of logs ${id} was freed: ${inWords(cause)}`);
-    }
+    this.#writer.writeCell(id, encodeCell(freed));
   }
 
   /** A run is known by now; its line is written soon. Known already is fine. */
   runStarted(id: string, run: CatalogRun): void {
-    if (!this.#enter(id, run)) return;
-    const lines = this.#unwritten.get(id);
-    if (lines !== undefined) lines.push(encodeRun(run));
-    else this.#unwritten.set(id, [encodeRun(run)]);
-    if (!this.#writing.has(id)) this.#writing.set(id, this.#write(id));
+    if (this.#enter(id, run)) this.#writer.appendRun(id, encodeRun(run));
   }
 
-  /** Resolves when all lines of a cell are written. */
-  async flush(id: string): Promise<void> {
-    await this.#writing.get(id);
-  }
-
-  async flushAll(): Promise<void> {
-    await Promise.all(this.#writing.values());
+  /** Resolves when all that was entered is written. */
+  async flush(): Promise<void> {
+    await this.#writer.flushAll();
   }
 
   findByPid(pid: number): LogKey | undefined {
@@ -160,21 +144,6 @@ export class LogCatalog {
       this.#byPid.set(run.pid, { cellId: id, executable, run: run.run, startedAtNs });
     }
     return true;
-  }
-
-  async #write(id: string): Promise<void> {
-    for (;;) {
-      const lines = this.#unwritten.get(id);
-      this.#unwritten.delete(id);
-      if (lines === undefined) break;
-      try {
-        await appendFile(join(this.directoryOf(id), "runs.jsonl"), lines.join(""), { mode: 0o600 });
-      } catch (cause) {
-        // They are still known here, and the records of the supervisors complete the file later.
-        this.#options.warn(`Cannot note the runs of cell ${id}: ${inWords(cause)}`);
-      }
-    }
-    this.#writing.delete(id);
   }
 
   #latestCell(name: CellName): CatalogCell | undefined {

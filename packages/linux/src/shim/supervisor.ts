@@ -130,6 +130,10 @@ export class Supervisor {
       // It leaves now; that is no loss.
       this.#state = "closed";
     });
+  }
+
+  /** Resolves when it has left, after `end`. */
+  async left(): Promise<void> {
     await this.#channel.finish();
   }
 

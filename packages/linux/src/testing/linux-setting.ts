@@ -34,7 +34,7 @@ export class LinuxSetting implements AsyncDisposable {
 
   constructor(overrides: Overrides = {}) {
     // Short, for a socket's path has 107 bytes at most.
-    this.directory = mkdtempSync("/tmp/al-");
+    this.directory = mkdtempSync(`${process.env["AURAE_TEST_TMP"] ?? "/tmp"}/al-`);
     this.runtimeDir = join(this.directory, "run");
     this.libraryDir = join(this.directory, "lib");
     kernelFiles.makeDirectory(this.runtimeDir);

@@ -1,0 +1,80 @@
+import { appendFile, rename, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { inWords } from "../errno.ts";
+
+/** What waits for the disk, of one cell. */
+interface Unwritten {
+  cell: string | undefined;
+  runs: string;
+  writing: Promise<void>;
+}
+
+/**
+ * Writes what the catalog knows beside the logs, behind the caller's back: nobody waits for a disk to
+ * start a program. What is lost when we die, the records of the supervisors complete.
+ */
+export class CatalogWriter {
+  readonly #directory: string;
+  readonly #warn: (message: string) => void;
+  readonly #unwritten = new Map<string, Unwritten>();
+
+  constructor(directory: string, warn: (message: string) => void) {
+    this.#directory = directory;
+    this.#warn = warn;
+  }
+
+  /** Write a cell's `cell.json` anew. */
+  writeCell(id: string, text: string): void {
+    const unwritten = this.#of(id);
+    unwritten.cell = text;
+  }
+
+  /** Append a line to a cell's `runs.jsonl`. */
+  appendRun(id: string, line: string): void {
+    const unwritten = this.#of(id);
+    unwritten.runs += line;
+  }
+
+  /** Resolves when nothing of a cell waits. */
+  async flush(id: string): Promise<void> {
+    await this.#unwritten.get(id)?.writing;
+  }
+
+  async flushAll(): Promise<void> {
+    await Promise.all([...this.#unwritten.values()].map(({ writing }) => writing));
+  }
+
+  #of(id: string): Unwritten {
+    const known = this.#unwritten.get(id);
+    if (known !== undefined) return known;
+    const unwritten: Unwritten = { cell: undefined, runs: "", writing: Promise.resolve() };
+    this.#unwritten.set(id, unwritten);
+    // In a later turn, so that what comes together is written together.
+    unwritten.writing = new Promise((resolve) => setImmediate(resolve)).then(() =>
+      this.#write(id, unwritten),
+    );
+    return unwritten;
+  }
+
+  async #write(id: string, unwritten: Unwritten): Promise<void> {
+    const directory = join(this.#directory, id);
+    while (unwritten.cell !== undefined || unwritten.runs !== "") {
+      const { cell, runs } = unwritten;
+      unwritten.cell = undefined;
+      unwritten.runs = "";
+      try {
+        if (cell !== undefined) await replace(join(directory, "cell.json"), cell);
+        if (runs !== "") await appendFile(join(directory, "runs.jsonl"), runs, { mode: 0o600 });
+      } catch (cause) {
+        this.#warn(`Cannot note what runs beside the logs in ${directory}: ${inWords(cause)}`);
+      }
+    }
+    this.#unwritten.delete(id);
+  }
+}
+
+/** So that whoever reads it sees the old one or the new one, whole. */
+async function replace(path: string, text: string): Promise<void> {
+  await writeFile(`${path}.new`, text, { mode: 0o600 });
+  await rename(`${path}.new`, path);
+}

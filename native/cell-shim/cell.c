@@ -25,17 +25,14 @@ struct cell cell = { .events = -1, .init_pidfd = -1 };
 int
 process_start(pid_t pid, uint64_t *start, uint64_t *flags)
 {
-	char text[1024], path[32];
-	struct writer out = { (uint8_t *)path, (uint8_t *)path + sizeof(path) - 1, false };
+	char text[1024];
+	struct text path;
 	const char *at;
 	ssize_t n;
 	int fd;
 
-	put_string(&out, "/proc/");
-	put_number(&out, (uint64_t)pid);
-	put_string(&out, "/stat");
-	*out.at = 0;
-	fd = open(path, O_RDONLY | O_CLOEXEC);
+	join(&path, "/proc/", digits((uint64_t)pid).is, "/stat");
+	fd = openat(AT_FDCWD, path.is, O_RDONLY | O_CLOEXEC);
 	n = fd < 0 ? -1 : read(fd, text, sizeof(text) - 1);
 	if (fd >= 0)
 		close(fd);
@@ -137,13 +134,11 @@ static int
 listen_for_callers(void)
 {
 	struct sockaddr_un name = { .sun_family = AF_UNIX };
-	struct writer out = { (uint8_t *)name.sun_path,
-			      (uint8_t *)name.sun_path + sizeof(name.sun_path) - 1, false };
+	struct text path;
 	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 
-	put_string(&out, "/proc/self/fd/");
-	put_number(&out, (uint64_t)cell.directory);
-	put_string(&out, "/s.sock");
+	join(&path, "/proc/self/fd/", digits((uint64_t)cell.directory).is, "/s.sock");
+	memcpy(name.sun_path, path.is, strlen(path.is) + 1);
 	unlinkat(cell.directory, "s.sock", 0);
 	if (fd < 0 || bind(fd, (struct sockaddr *)&name, sizeof(name)) < 0 ||
 	    fchmodat(cell.directory, "s.sock", 0600, 0) < 0 || listen(fd, 8) < 0)

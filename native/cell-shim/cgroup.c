@@ -30,14 +30,9 @@ cgroup_add(struct cgroups *groups, int dir, uint32_t roles)
 int
 cgroup_open(const struct cgroups *groups, int index, const char *child, const char *file, int flags)
 {
-	char path[MAX_NAME + 64];
-	struct writer out = { (uint8_t *)path, (uint8_t *)path + sizeof(path) - 1, false };
+	struct text path;
 
-	put_string(&out, child);
-	put_u8(&out, '/');
-	put_string(&out, file);
-	*out.at = 0;
-	return openat(groups->dir[index], path, flags | O_CLOEXEC);
+	return openat(groups->dir[index], join(&path, child, "/", file), flags | O_CLOEXEC);
 }
 
 /* Read a small file into `text`; returns false, and an empty text, when it is not there. */
@@ -103,62 +98,55 @@ cgroup_populated(const struct cgroups *groups, const char *child, int *events)
 		return get(groups, groups->members, child, "cgroup.procs", text);
 	if (*events < 0)
 		*events = cgroup_open(groups, groups->v2, child, "cgroup.events", O_RDONLY);
+	/* Out of descriptors or memory: nobody knows, so nothing may be taken for empty. */
 	if (*events < 0)
-		return false;
+		return errno != ENOENT && errno != ENODEV;
 	n = pread(*events, text, sizeof(text) - 1, 0);
 	text[n < 0 ? 0 : n] = 0;
 	return cgroup_text_value(text, "populated", &populated) && populated != 0;
 }
 
-/* Take one counter in, if the file has it; `scale` makes nanoseconds of microseconds. */
-static void
-count(struct usage *usage, enum usage_key key, const char *text, const char *name, uint64_t scale)
-{
-	uint64_t value;
-
-	if (!cgroup_text_value(text, name, &value))
-		return;
-	usage->known |= 1U << key;
-	usage->value[key] = value * scale;
-}
+/* Where the counters are: in a hierarchy with this role, of v2 or v1; in nanoseconds or `scale` of them. */
+static const struct counter {
+	uint32_t role;
+	bool v2;
+	enum usage_key key;
+	uint64_t scale;
+	const char *file, *name;
+} counters[] = {
+	{ ROLE_CPU, true, CPU_USER, 1000, "cpu.stat", "user_usec" },
+	{ ROLE_CPU, true, CPU_SYSTEM, 1000, "cpu.stat", "system_usec" },
+	{ ROLE_CPU, true, CPU_TOTAL, 1000, "cpu.stat", "usage_usec" },
+	{ ROLE_CPU, true, THROTTLED, 1000, "cpu.stat", "throttled_usec" },
+	{ ROLE_MEMORY, true, MEMORY_PEAK, 1, "memory.peak", "" },
+	{ ROLE_MEMORY, true, OOM_KILLS, 1, "memory.events", "oom_kill" },
+	{ ROLE_PIDS, true, PIDS_PEAK, 1, "pids.peak", "" },
+	{ ROLE_CPU, false, THROTTLED, 1, "cpu.stat", "throttled_time" },
+	{ ROLE_CPUACCT, false, CPU_USER, 1, "cpuacct.usage_user", "" },
+	{ ROLE_CPUACCT, false, CPU_SYSTEM, 1, "cpuacct.usage_sys", "" },
+	{ ROLE_CPUACCT, false, CPU_TOTAL, 1, "cpuacct.usage", "" },
+	{ ROLE_MEMORY, false, MEMORY_PEAK, 1, "memory.max_usage_in_bytes", "" },
+	{ ROLE_MEMORY, false, OOM_KILLS, 1, "memory.oom_control", "oom_kill" },
+	{ ROLE_PIDS, false, PIDS_PEAK, 1, "pids.peak", "" },
+};
 
 /* Read what a run has used, from whichever hierarchy can tell. */
 void
 cgroup_usage(const struct cgroups *groups, const char *child, struct usage *usage)
 {
 	char text[1024];
+	uint64_t value;
 
-	for (int i = 0; i < (int)groups->count; i++) {
-		uint32_t roles = groups->roles[i];
-		bool v2 = roles & ROLE_V2;
-
-		if (v2 && roles & ROLE_CPU && get(groups, i, child, "cpu.stat", text)) {
-			count(usage, CPU_USER, text, "user_usec", 1000);
-			count(usage, CPU_SYSTEM, text, "system_usec", 1000);
-			count(usage, CPU_TOTAL, text, "usage_usec", 1000);
-			count(usage, THROTTLED, text, "throttled_usec", 1000);
-		} else if (roles & ROLE_CPU && get(groups, i, child, "cpu.stat", text)) {
-			count(usage, THROTTLED, text, "throttled_time", 1);
+	for (int i = 0; i < (int)groups->count; i++)
+		for (const struct counter *each = counters;
+		     each < counters + sizeof(counters) / sizeof(counters[0]); each++) {
+			if (!(groups->roles[i] & each->role) || each->v2 != (i == groups->v2) ||
+			    !get(groups, i, child, each->file, text) ||
+			    !cgroup_text_value(text, each->name, &value))
+				continue;
+			usage->known |= 1U << each->key;
+			usage->value[each->key] = value * each->scale;
 		}
-		if (roles & ROLE_CPUACCT && !v2) {
-			if (get(groups, i, child, "cpuacct.usage_user", text))
-				count(usage, CPU_USER, text, "", 1);
-			if (get(groups, i, child, "cpuacct.usage_sys", text))
-				count(usage, CPU_SYSTEM, text, "", 1);
-			if (get(groups, i, child, "cpuacct.usage", text))
-				count(usage, CPU_TOTAL, text, "", 1);
-		}
-		if (roles & ROLE_MEMORY) {
-			if (get(groups, i, child, v2 ? "memory.peak" : "memory.max_usage_in_bytes",
-				text))
-				count(usage, MEMORY_PEAK, text, "", 1);
-			if (get(groups, i, child, v2 ? "memory.events" : "memory.oom_control",
-				text))
-				count(usage, OOM_KILLS, text, "oom_kill", 1);
-		}
-		if (roles & ROLE_PIDS && get(groups, i, child, "pids.peak", text))
-			count(usage, PIDS_PEAK, text, "", 1);
-	}
 }
 
 /* Read the next pid of a cgroup.procs, across reads; 0 at the end. */
@@ -215,7 +203,7 @@ void
 cgroup_signal(const struct cgroups *groups, const char *child, int number)
 {
 	pid_t pids[BATCH];
-	int fds[BATCH], found, skip = 0;
+	int fds[BATCH] = { 0 }, found, skip = 0;
 
 	do {
 		memset(pids, 0, sizeof(pids));

@@ -16,42 +16,6 @@ take(struct reader *in, void *value, size_t size)
 	in->at += size;
 }
 
-uint8_t
-take_u8(struct reader *in)
-{
-	uint8_t value;
-
-	take(in, &value, sizeof(value));
-	return value;
-}
-
-uint16_t
-take_u16(struct reader *in)
-{
-	uint16_t value;
-
-	take(in, &value, sizeof(value));
-	return value;
-}
-
-uint32_t
-take_u32(struct reader *in)
-{
-	uint32_t value;
-
-	take(in, &value, sizeof(value));
-	return value;
-}
-
-uint64_t
-take_u64(struct reader *in)
-{
-	uint64_t value;
-
-	take(in, &value, sizeof(value));
-	return value;
-}
-
 /*
  * Take a text of at most `max` bytes and return it with a NUL at its end; "" when it is bad. The text
  * moves one byte down, over its own length, which has been read: so nothing after it is touched.
@@ -103,30 +67,6 @@ put(struct writer *out, const void *value, size_t size)
 	out->at += size;
 }
 
-void
-put_u8(struct writer *out, uint8_t value)
-{
-	put(out, &value, sizeof(value));
-}
-
-void
-put_u16(struct writer *out, uint16_t value)
-{
-	put(out, &value, sizeof(value));
-}
-
-void
-put_u32(struct writer *out, uint32_t value)
-{
-	put(out, &value, sizeof(value));
-}
-
-void
-put_u64(struct writer *out, uint64_t value)
-{
-	put(out, &value, sizeof(value));
-}
-
 /* A text as frames have it: its length, then its bytes. */
 void
 put_text(struct writer *out, const char *text)
@@ -137,24 +77,33 @@ put_text(struct writer *out, const char *text)
 	put(out, text, length);
 }
 
-/* The bytes of a string alone: with put_number() they make names of files. */
-void
-put_string(struct writer *out, const char *text)
+/* Put three strings together, and return them: a name, or part of a message. Too long ones are cut. */
+const char *
+join(struct text *text, const char *first, const char *second, const char *third)
 {
-	put(out, text, strlen(text));
+	const char *parts[] = { first, second, third };
+	size_t at = 0;
+
+	for (int i = 0; i < 3; i++)
+		for (const char *from = parts[i]; *from && at < TEXT_MAX - 1; from++)
+			text->is[at++] = *from;
+	text->is[at] = 0;
+	return text->is;
 }
 
 /* A number in decimal digits. */
-void
-put_number(struct writer *out, uint64_t value)
+struct text
+digits(uint64_t value)
 {
-	char digits[20];
-	size_t at = sizeof(digits);
+	struct text text = { "" }, turned = { "" };
+	size_t count = 0;
 
 	do
-		digits[--at] = (char)('0' + value % 10);
+		turned.is[count++] = (char)('0' + value % 10);
 	while ((value /= 10) > 0);
-	put(out, digits + at, sizeof(digits) - at);
+	for (size_t i = 0; i < count; i++)
+		text.is[i] = turned.is[count - 1 - i];
+	return text;
 }
 
 /* Begin a frame; returns what frame_end() wants. */

@@ -11,24 +11,12 @@
 #define HELLO_MAGIC   0x53525541U
 #define HELLO_VERSION 1
 
+/* clang-format off */
 enum frame_type {
-	HELLO = 1,
-	ENCLOSE,
-	ENCLOSED,
-	FAILED,
-	START,
-	STARTED,
-	STOP,
-	STOPPED,
-	SIGNAL,
-	DONE,
-	STATE,
-	STATE_IS,
-	END,
-	ENDED,
-	RUN,
-	INIT_DIED,
+	HELLO = 1, ENCLOSE, ENCLOSED, FAILED, START, STARTED, STOP, STOPPED, SIGNAL, DONE, STATE,
+	STATE_IS, END, ENDED, RUN, INIT_DIED,
 };
+/* clang-format on */
 
 /* Bytes that are read; what is not there makes it bad for ever, and reads as zero. */
 struct reader {
@@ -43,24 +31,37 @@ struct writer {
 };
 
 void take(struct reader *in, void *value, size_t size);
-uint8_t take_u8(struct reader *in);
-uint16_t take_u16(struct reader *in);
-uint32_t take_u32(struct reader *in);
-uint64_t take_u64(struct reader *in);
 char *take_text(struct reader *in, size_t max);
 uint32_t take_count(struct reader *in);
 bool take_end(const struct reader *in);
 
 void put(struct writer *out, const void *value, size_t size);
-void put_u8(struct writer *out, uint8_t value);
-void put_u16(struct writer *out, uint16_t value);
-void put_u32(struct writer *out, uint32_t value);
-void put_u64(struct writer *out, uint64_t value);
 void put_text(struct writer *out, const char *text);
-void put_string(struct writer *out, const char *text);
-void put_number(struct writer *out, uint64_t value);
-
 uint8_t *frame_begin(struct writer *out, uint16_t type, uint32_t request);
 void frame_end(struct writer *out, uint8_t *frame);
+
+/* take_u8(in), put_u8(out, value) and so on. */
+#define FRAME_NUMBER(bits)                                                                         \
+	static inline uint##bits##_t take_u##bits(struct reader *in)                               \
+	{                                                                                          \
+		uint##bits##_t value;                                                              \
+		take(in, &value, sizeof(value));                                                   \
+		return value;                                                                      \
+	}                                                                                          \
+	static inline void put_u##bits(struct writer *out, uint##bits##_t value)                   \
+	{                                                                                          \
+		put(out, &value, sizeof(value));                                                   \
+	}
+FRAME_NUMBER(8)
+FRAME_NUMBER(16)
+FRAME_NUMBER(32)
+FRAME_NUMBER(64)
+
+#define TEXT_MAX 256
+struct text {
+	char is[TEXT_MAX];
+};
+const char *join(struct text *text, const char *first, const char *second, const char *third);
+struct text digits(uint64_t value);
 
 #endif

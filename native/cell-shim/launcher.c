@@ -16,18 +16,14 @@
 static _Noreturn void
 fail(const char *what, const char *which)
 {
-	char line[512];
-	struct writer out = { (uint8_t *)line, (uint8_t *)line + sizeof(line), false };
+	struct text line;
+	const char *why = strerror(errno);
 
-	put_string(&out, "Cannot ");
-	put_string(&out, what);
-	put_string(&out, " ");
-	put_string(&out, which);
-	put_string(&out, ": ");
-	put_string(&out, strerror(errno));
-	put_string(&out, "\n");
-	if (write(STDOUT_FILENO, line, (size_t)(out.at - (uint8_t *)line)) < 0)
-		_exit(2);
+	join(&line, "Cannot ", what, " ");
+	(void)!write(STDOUT_FILENO, line.is, strlen(line.is));
+	join(&line, which, ": ", why);
+	(void)!write(STDOUT_FILENO, line.is, strlen(line.is));
+	(void)!write(STDOUT_FILENO, "\n", 1);
 	_exit(1);
 }
 
@@ -36,7 +32,7 @@ fail(const char *what, const char *which)
  * or cgroup.procs, waits for an RCU grace period of 7-15 ms. Paid once, every supervisor inherits.
  */
 static void
-join(const char *directory)
+enter_group(const char *directory)
 {
 	int dir = open(directory, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	int fd = openat(dir, "tasks", O_WRONLY | O_CLOEXEC);
@@ -57,14 +53,14 @@ static int
 listen_on(const char *path)
 {
 	struct sockaddr_un name = { .sun_family = AF_UNIX };
-	struct writer out = { (uint8_t *)name.sun_path,
-			      (uint8_t *)name.sun_path + sizeof(name.sun_path) - 1, false };
 	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	struct text bound;
 
-	put_string(&out, path);
-	put_string(&out, ".new");
-	errno = out.full ? ENAMETOOLONG : errno;
-	if (fd < 0 || out.full || (unlink(name.sun_path) < 0 && errno != ENOENT) ||
+	errno = ENAMETOOLONG;
+	if (strlen(join(&bound, path, ".new", "")) >= sizeof(name.sun_path))
+		fail("listen on", path);
+	memcpy(name.sun_path, bound.is, strlen(bound.is) + 1);
+	if (fd < 0 || (unlink(name.sun_path) < 0 && errno != ENOENT) ||
 	    bind(fd, (struct sockaddr *)&name, sizeof(name)) < 0 ||
 	    chmod(name.sun_path, 0600) < 0 || listen(fd, 128) < 0 ||
 	    rename(name.sun_path, path) < 0)
@@ -117,7 +113,7 @@ main(int argc, char **argv)
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
 	for (int i = 3; i < argc; i++)
-		join(argv[i]);
+		enter_group(argv[i]);
 	if (setsid() < 0 && getsid(0) != getpid())
 		fail("make", "a session");
 	if (access(argv[2], X_OK) < 0)

@@ -34,19 +34,13 @@ log_trim(void)
 static const char *
 segment_name(const struct log *log, uint64_t segment)
 {
-	static char name[MAX_NAME + 64];
-	struct writer out = { (uint8_t *)name, (uint8_t *)name + sizeof(name) - 1, false };
+	static struct text name;
+	struct text number = digits(log->record->run);
 
-	put_string(&out, log->record->executable);
-	put_u8(&out, '/');
-	put_number(&out, log->record->run);
-	put_string(&out, ".log");
-	if (segment > 0) {
-		put_u8(&out, '.');
-		put_number(&out, segment);
-	}
-	*out.at = 0;
-	return name;
+	join(&name, log->record->executable, "/", number.is);
+	join(&number, segment > 0 ? ".log." : ".log", segment > 0 ? digits(segment).is : "", "");
+	memcpy(name.is + strlen(name.is), number.is, strlen(number.is) + 1);
+	return name.is;
 }
 
 /* Begin a segment, instead of the one that is open. O_EXCL: a run number names one log for ever. */
@@ -154,14 +148,13 @@ stamp(bool is_stderr)
 static void
 announce(struct log *log)
 {
-	struct writer out = { (uint8_t *)output, (uint8_t *)output + sizeof(output), false };
+	struct text gap;
 
 	prefix[TAG] = 'F';
-	put(&out, prefix, TAG + 1);
-	put_string(&out, ":dropped=");
-	put_number(&out, log->gap);
-	put_string(&out, " \n");
-	used = (size_t)(out.at - (uint8_t *)output);
+	memcpy(output, prefix, TAG + 1);
+	join(&gap, ":dropped=", digits(log->gap).is, " \n");
+	used = TAG + 1 + strlen(gap.is);
+	memcpy(output + TAG + 1, gap.is, used - TAG - 1);
 	announced = log->gap;
 }
 

@@ -59,30 +59,26 @@ int
 record_write(int directory, const struct record *record)
 {
 	uint8_t bytes[RECORD_HEADER + MAX_RECORD];
-	char name[24] = "", temporary[28] = "";
+	struct text name = digits(record->run), temporary;
 	size_t size = record_encode(record, bytes + RECORD_HEADER, MAX_RECORD);
 	struct writer out = { bytes, bytes + RECORD_HEADER, false };
-	struct writer text = { (uint8_t *)name, (uint8_t *)name + sizeof(name) - 1, false };
-	struct writer other = { (uint8_t *)temporary, (uint8_t *)temporary + 27, false };
 	ssize_t written;
 	int fd;
 
-	put_number(&text, record->run);
-	put_string(&other, name);
-	put_string(&other, ".new");
+	join(&temporary, name.is, ".new", "");
 	put_u32(&out, RECORD_MAGIC);
 	put_u16(&out, RECORD_VERSION);
 	put_u16(&out, 0);
 	put_u32(&out, (uint32_t)size);
 	put_u32(&out, crc32(bytes + RECORD_HEADER, size));
 	size += RECORD_HEADER;
-	fd = openat(directory, temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+	fd = openat(directory, temporary.is, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
 	if (fd < 0)
 		return -1;
 	written = write(fd, bytes, size);
 	if (close(fd) < 0 || written != (ssize_t)size ||
-	    renameat(directory, temporary, directory, name) < 0) {
-		unlinkat(directory, temporary, 0);
+	    renameat(directory, temporary.is, directory, name.is) < 0) {
+		unlinkat(directory, temporary.is, 0);
 		return -1;
 	}
 	return 0;

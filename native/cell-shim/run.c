@@ -156,7 +156,7 @@ static bool
 populated(struct run *run)
 {
 	bool watched = run->events >= 0;
-	bool some = cgroup_populated(&cell.cgroups, run->cgroup, &run->events);
+	bool some = cgroup_populated(&cell.cgroups, run->cgroup.is, &run->events);
 
 	if (!some)
 		unwatch(&run->events);
@@ -215,7 +215,7 @@ fail(struct run *run, enum step step, int error)
 	run->error = error;
 	run->killed = true;
 	unwatch(&run->report);
-	cgroup_kill(&cell.cgroups, run->cgroup);
+	cgroup_kill(&cell.cgroups, run->cgroup.is);
 	update(run);
 }
 
@@ -224,7 +224,7 @@ static void
 kill_tree(struct run *run)
 {
 	run->killed = true;
-	cgroup_kill(&cell.cgroups, run->cgroup);
+	cgroup_kill(&cell.cgroups, run->cgroup.is);
 	if (run->pidfd >= 0)
 		sys_pidfd_signal(run->pidfd, SIGKILL);
 	update(run);
@@ -260,7 +260,7 @@ prepare(struct run *run, struct order *order, int *into)
 	}
 	for (int i = 0; i < (int)cell.cgroups.count; i++) {
 		bool v2 = i == cell.cgroups.v2;
-		int fd = cgroup_open(&cell.cgroups, i, run->cgroup, v2 ? "." : "tasks",
+		int fd = cgroup_open(&cell.cgroups, i, run->cgroup.is, v2 ? "." : "tasks",
 				     v2 ? O_PATH | O_DIRECTORY : O_WRONLY);
 
 		if (fd < 0)
@@ -317,7 +317,6 @@ run_start(uint32_t request, struct reader *in)
 	const char *executable = take_text(in, MAX_NAME);
 	uint32_t at = 3, environment = 0, uid, gid;
 	struct run *run = NULL;
-	struct writer name;
 	enum step step = STEP_launch;
 	int error = 0;
 
@@ -366,10 +365,7 @@ run_start(uint32_t request, struct reader *in)
 	}
 	run->record.run = id;
 	strcpy(run->record.executable, executable);
-	name = (struct writer){ (uint8_t *)run->cgroup,
-				(uint8_t *)run->cgroup + sizeof(run->cgroup) - 1, false };
-	put_string(&name, "x-");
-	put_string(&name, executable);
+	join(&run->cgroup, "x-", executable, "");
 	begin(run, request, uid, gid, strings, strings + environment);
 	give_back(strings, sizeof(strings));
 }
@@ -451,7 +447,7 @@ resolve(struct run *run)
 		answered();
 	}
 	if (run->stopping)
-		cgroup_signal(&cell.cgroups, run->cgroup, (int)run->stop_signal);
+		cgroup_signal(&cell.cgroups, run->cgroup.is, (int)run->stop_signal);
 }
 
 /* The main process has ended: say how and why, before its pid is given away. */
@@ -465,7 +461,7 @@ exited(struct run *run, const siginfo_t *end)
 	record->how = by_exit ? 1 : 2;
 	record->status = end->si_status;
 	record->core = end->si_code == CLD_DUMPED;
-	cgroup_usage(&cell.cgroups, run->cgroup, &record->usage);
+	cgroup_usage(&cell.cgroups, run->cgroup.is, &record->usage);
 	if (run->stopping)
 		record->reason = ABORTED;
 	else if (record->usage.value[OOM_KILLS] > 0 &&
@@ -567,7 +563,7 @@ stop(struct run *run, uint32_t number, int64_t deadline)
 	wake_at(run->deadline);
 	/* One that is still on its way in gets the signal when it is there. */
 	if (run->state == STARTED_UP && !(run->flags & EMPTY))
-		cgroup_signal(&cell.cgroups, run->cgroup, (int)number);
+		cgroup_signal(&cell.cgroups, run->cgroup.is, (int)number);
 	update(run);
 }
 
@@ -657,7 +653,7 @@ run_tick(int64_t now)
 		if (run->look_at > 0 && now >= run->look_at) {
 			run->look_at = 0;
 			if (run->killed)
-				cgroup_kill(&cell.cgroups, run->cgroup);
+				cgroup_kill(&cell.cgroups, run->cgroup.is);
 			update(run);
 		} else if (run->look_at > 0) {
 			wake_at(run->look_at);

@@ -93,7 +93,7 @@ struct run {
 	struct stream streams[2];
 	struct log log;
 	struct record record;
-	char cgroup[MAX_NAME + 3]; /* x-<executable> */
+	struct text cgroup; /* x-<executable> */
 };
 
 struct cgroups {

@@ -27,8 +27,7 @@ export function errnoName(errno: number): string {
 /** What libuv has no name for, and exec, clone3 or a cgroup may answer. */
 const others: ReadonlyMap<number, readonly [string, string]> = new Map([
   [8, ["ENOEXEC", "exec format error"]],
-  [10, ["ECHILD", "no child processes"]],
-  [15, ["ENOTBLK", "block device required"]],
   [80, ["ELIBBAD", "accessing a corrupted shared library"]],
   [87, ["EUSERS", "too many users"]],
+  [122, ["EDQUOT", "disk quota exceeded"]],
 ]);

@@ -45,7 +45,8 @@ function holdsBytes(wanted: bigint, actual: string): boolean {
 /** The numbers of a list such as "0-2,4". The bound is that of the kernel: 8,192 processors. */
 function parseList(list: string): ReadonlySet<number> {
   const numbers = new Set<number>();
-  for (const range of list.split(",")) {
+  // An empty list is no number, and Number("") would be 0.
+  for (const range of list.split(",").filter(Boolean)) {
     const [first, last = first] = range.split("-").map(Number);
     if (first === undefined || last === undefined || last > 65_535) continue;
     for (let number = first; number <= last; number++) numbers.add(number);

@@ -12,6 +12,7 @@ export {
   type ConnectionOptions,
   configPaths,
   defaultConnection,
+  type GivenConnection,
   resolveConnection,
 } from "./config.ts";
 export { type ConnectOptions, connect } from "./connect.ts";

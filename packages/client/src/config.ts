@@ -12,6 +12,11 @@ export interface ConnectionOptions extends CredentialOptions {
   readonly serverName?: string | undefined;
 }
 
+/** What the caller says of it; undefined is not said. */
+export type GivenConnection = {
+  readonly [Key in keyof ConnectionOptions]?: ConnectionOptions[Key] | undefined;
+};
+
 /** Where values that the caller does not give are looked for. */
 export interface ConfigSources {
   /** A configuration file, which then must exist. Absent: `AER_CONFIG`, else {@link configPaths}. */
@@ -45,7 +50,7 @@ type Option = (typeof keys)[number]["option"];
  * @throws {Invalid} when the file is broken; it names the file and the key.
  */
 export async function resolveConnection(
-  given: Partial<ConnectionOptions> = {},
+  given: GivenConnection = {},
   sources: ConfigSources = {},
 ): Promise<ConnectionOptions> {
   const env = sources.env ?? process.env;

@@ -1,11 +1,11 @@
 import { defaultServerName, parseAddress } from "./address.ts";
 import { openChannel } from "./channel.ts";
-import { type ConfigSources, type ConnectionOptions, resolveConnection } from "./config.ts";
+import { type ConfigSources, type GivenConnection, resolveConnection } from "./config.ts";
 import { readCredentials } from "./credentials.ts";
 import { Node } from "./node.ts";
 
 /** With whom to speak; what is absent comes from the environment, a configuration file or defaults. */
-export interface ConnectOptions extends Partial<ConnectionOptions>, ConfigSources {
+export interface ConnectOptions extends GivenConnection, ConfigSources {
   /** How long the daemon may take to accept the connection. Absent: 10000. */
   readonly timeoutMs?: number | undefined;
   readonly signal?: AbortSignal | undefined;

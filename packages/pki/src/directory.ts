@@ -16,6 +16,8 @@ export interface InitOptions {
   readonly alternativeNames?: readonly string[] | undefined;
   /** Default: `aurae.local`. */
   readonly trustDomain?: string | undefined;
+  /** The path of the client's SPIFFE ID. Default: `aer/client`. */
+  readonly clientPath?: string | undefined;
   /** Of server and client, in milliseconds. Default: leafLifetimeMs, 30 days. */
   readonly lifetimeMs?: number | undefined;
 }
@@ -63,7 +65,7 @@ export async function initDirectory(
     alternativeNames,
     lifetimeMs,
   });
-  const client = await issueClientCertificate(authority, { lifetimeMs });
+  const client = await issueClientCertificate(authority, { path: options.clientPath, lifetimeMs });
 
   const made: string[] = [];
   try {

@@ -8,8 +8,12 @@ function not(...names) {
   return `@aurae/(?!(${names.join("|")})(/|$))|^packages/(?!(${names.join("|")})/)`;
 }
 
+/** Code for tests: it may use more than the code it tests, and nothing but tests may use it. */
+const tests = "(\\.test|\\.suite|/testing|/testing/[^/]+)\\.ts$";
+const fakes = "/fake-[^/]*\\.ts$";
+
 /** Imports by the name of a package stay unresolved here, so every rule knows names and paths. */
-function rule(name, from, to, comment, pathNot = "\\.test\\.ts$") {
+function rule(name, from, to, comment, pathNot = tests) {
   const source = pathNot === null ? { path: from } : { path: from, pathNot };
   return { name, severity: "error", comment, from: source, to: { path: to } };
 }
@@ -110,8 +114,8 @@ module.exports = {
       name: "fakes-stay-in-tests",
       severity: "error",
       comment: "Fakes and suites are for tests.",
-      from: { pathNot: "(\\.test|\\.suite|/fake-[^/]*|/testing)\\.ts$" },
-      to: { path: "(/fake-[^/]*|\\.suite|/testing)\\.ts$|@aurae/domain/testing" },
+      from: { pathNot: `${tests}|${fakes}` },
+      to: { path: `${tests}|${fakes}|^@aurae/[^/]+/testing$` },
     },
   ],
   options: {

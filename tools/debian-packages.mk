@@ -7,12 +7,9 @@ build_packages += linux-libc-dev # the kernel's headers, which musl does not bri
 
 check_packages += clang-format   # the layout of the C files
 
-test_packages += clang                    # the shim compiles with both compilers
-test_packages += libclang-rt-14-dev       # ASan and UBSan for the shim's unit tests
-test_packages += openssl                  # reads our certificates with other eyes
-test_packages += procps                   # pgrep and ps look at cells from outside
-test_packages += protobuf-compiler        # messages for the client of another implementation
-test_packages += protobuf-compiler-grpc   # and its stubs
-test_packages += python3-grpcio           # that client
-test_packages += python3-protobuf         # and its messages
-test_packages += util-linux               # unshare and nsenter look at namespaces from outside
+test_packages += clang                  # the shim compiles with both compilers
+test_packages += procps                 # ps looks at the processes of a cell
+test_packages += protobuf-compiler      # messages for the client of another implementation
+test_packages += protobuf-compiler-grpc # and its stubs
+test_packages += python3-grpcio         # that client
+test_packages += python3-protobuf       # and its messages

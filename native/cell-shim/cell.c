@@ -143,7 +143,7 @@ listen_for_callers(void)
 	if (fd < 0 || bind(fd, (struct sockaddr *)&name, sizeof(name)) < 0 ||
 	    fchmodat(cell.directory, "s.sock", 0600, 0) < 0 || listen(fd, 8) < 0)
 		return -1;
-	return watch(fd, EPOLLIN, LISTENER, 0);
+	return control_listen(fd);
 }
 
 /*

@@ -16,15 +16,13 @@
 static _Noreturn void
 fail(const char *what, const char *which)
 {
-	struct text line;
 	const char *why = strerror(errno);
+	struct text begin, end, line;
 
-	join(&line, "Cannot ", what, " ");
-	(void)!write(STDOUT_FILENO, line.is, strlen(line.is));
-	join(&line, which, ": ", why);
-	(void)!write(STDOUT_FILENO, line.is, strlen(line.is));
-	(void)!write(STDOUT_FILENO, "\n", 1);
-	_exit(1);
+	join(&begin, "Cannot ", what, " ");
+	join(&end, which, ": ", why);
+	join(&line, begin.is, end.is, "\n");
+	_exit(write(STDOUT_FILENO, line.is, strlen(line.is)) < 0 ? 2 : 1);
 }
 
 /*

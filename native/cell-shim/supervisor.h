@@ -15,6 +15,8 @@
 #define MAX_STRINGS  32768 /* arguments and variables of one start */
 #define NEVER        INT64_MAX
 #define MILLISECONDS 1000000LL
+#define PAGE         4096UL
+#define CONTROL_FD   3 /* the first connection, from the launcher */
 
 /* Roles of a hierarchy. */
 enum {
@@ -120,14 +122,19 @@ struct cell {
 
 extern struct cell cell;
 
-/* supervisor.c: the event loop and the connection */
+/* supervisor.c: the event loop */
 enum watched { CONTROL, CALLER, LISTENER, CHILDREN, CELL_EVENTS, REPORT, RUN_EVENTS, OUT, ERR };
 int watch(int fd, uint32_t events, enum watched what, uint32_t slot);
-void rest(int fd, enum watched what, uint32_t slot, bool resting);
+void rewatch(int fd, uint32_t events, enum watched what, uint32_t slot);
 void unwatch(int *fd);
 void wake_at(int64_t when);
 int64_t clock_now(clockid_t clock);
-void give_back(void *memory, size_t used);
+void give_back(void *memory, size_t size);
+
+/* control.c: the connection */
+int control_listen(int fd);
+void control_event(enum watched what, uint32_t events);
+void control_send(void);
 struct writer *answer(uint16_t type, uint32_t request);
 void answered(void);
 void answer_failed(uint32_t request, int error, enum step step);
@@ -143,8 +150,19 @@ void cell_end(uint32_t request, uint32_t grace_ms);
 void cell_init_died(int how, int status);
 void cell_settle(void);
 
-/* run.c: the life of a run */
-void run_start(uint32_t request, struct reader *in);
+/* run.c: the life of a run. Whoever goes through them may release the one at hand, and no other. */
+extern struct run runs[MAX_RUNS];
+extern uint32_t active[MAX_RUNS], active_count; /* the slots in use */
+#define each_run(run)                                                                              \
+	for (uint32_t each = active_count; each-- > 0 && ((run) = &runs[active[each]], true);)
+struct run *run_by_id(uint64_t id);
+struct run *run_by_pid(pid_t pid, bool stage);
+uint32_t slot_of(const struct run *run);
+struct run *acquire(void);
+void release(struct run *run);
+void drain(struct run *run);
+void update(struct run *run);
+void fail(struct run *run, enum step step, int error);
 void run_stop(uint32_t request, uint64_t id, uint32_t number, uint32_t grace_ms);
 void run_signal(uint32_t request, uint64_t id, uint32_t number);
 void run_list(struct writer *out);
@@ -155,6 +173,11 @@ bool run_all_empty(void);
 void run_kill_all(void);
 void run_close_all(void);
 void run_forget_requests(void);
+
+/* start.c: how a run begins; reap.c: how it ends */
+void run_start(uint32_t request, struct reader *in);
+void read_reports(struct run *run);
+void resolve(struct run *run);
 void collect(void);
 
 /* log.c: output to lines to CRI segments */

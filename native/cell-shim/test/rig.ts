@@ -338,7 +338,12 @@ export class Node implements AsyncDisposable {
     const exit = once(this.launcher, "exit");
     this.launcher.kill("SIGKILL");
     await exit;
-    for (const { path } of this.hierarchies) removeTree(join(path, this.name));
+    for (const { path } of this.hierarchies) {
+      // A supervisor leaves its cgroup a moment after it has closed its connection.
+      const members = join(path, this.name, "_shim", "cgroup.procs");
+      while (readFileSync(members, "utf8") !== "") await new Promise((turn) => setImmediate(turn));
+      removeTree(join(path, this.name));
+    }
     rmSync(this.directory, { recursive: true });
   }
 }

@@ -92,8 +92,8 @@ module.exports = {
     rule(
       "users-use-the-client",
       "^(bench|demo)/",
-      not("client", "conformance/daemon"),
-      "The demo and the measurements see what a user sees, of a daemon that they may start.",
+      `${not("client", "conformance")}|^conformance/(?!(daemon|host)\\.ts$)`,
+      "The demo and the measurements see what a user sees, and the host beside it.",
       null,
     ),
     {

@@ -3,9 +3,12 @@
  * a test: it prints, and judges nothing.
  */
 import { mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
-import { allNamespaces, Cell, flag, Node, type } from "./rig.ts";
+import { allNamespaces, flag, type } from "./frames.ts";
+import { Cell, Node } from "./rig.ts";
 
-const print = (line: string): void => void process.stdout.write(`${line}\n`);
+function print(line: string): void {
+  process.stdout.write(`${line}\n`);
+}
 
 function median(values: readonly number[]): string {
   const sorted = values.toSorted((a, b) => a - b);

@@ -47,6 +47,8 @@ async function main(args: readonly string[]): Promise<void> {
     return;
   }
   closeInheritedDescriptors();
+  // It was for us (bin/auraed), and is nothing for the programs we start.
+  delete process.env["NODE_COMPILE_CACHE"];
   requireMachine();
   const config = readConfig(command.flags, command.configFile);
   const history = new LogHistory();

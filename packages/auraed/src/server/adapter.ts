@@ -37,8 +37,10 @@ import { Connection } from "./connection.ts";
 import type { OpenCall, OpenCalls } from "./open-calls.ts";
 import { toServiceError } from "./status-details.ts";
 
-/** A request as it came; undefined when its bytes are no message of its type. */
-type Received = MessageShape<DescMessage> | undefined;
+/** A request as it came. Without a message, its bytes were none of its type. */
+interface Received {
+  readonly message?: MessageShape<DescMessage>;
+}
 
 type UnaryCall = ServerUnaryCall<Received, Buffer>;
 type StreamCall = ServerWritableStream<Received, Buffer>;
@@ -164,16 +166,16 @@ export class Adapter {
 function readerOf(input: DescMessage): (bytes: Buffer) => Received {
   return (bytes) => {
     try {
-      return fromBinary(input, bytes);
+      return { message: fromBinary(input, bytes) };
     } catch {
-      return undefined;
+      return {};
     }
   };
 }
 
 function messageOf({ request }: UnaryCall | StreamCall): MessageShape<DescMessage> {
-  if (request === undefined) throw new EdgeError(malformed);
-  return request;
+  if (request.message === undefined) throw new EdgeError(malformed);
+  return request.message;
 }
 
 function contextOf(call: UnaryCall | StreamCall, { signal }: OpenCall): CallContext {

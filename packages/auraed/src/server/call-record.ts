@@ -21,8 +21,9 @@ export class CallRecord {
     this.#connection = connection;
   }
 
-  received(message: unknown): void {
-    this.#subject = readSubject(message);
+  /** What the adapter has made of a request, with its message inside. */
+  received(request: unknown): void {
+    this.#subject = readSubject(at(request, "message"));
   }
 
   answered(code: status): void {

@@ -1,4 +1,5 @@
 import type { TLSSocket } from "node:tls";
+import { Gate } from "@aurae/domain/observe";
 import type { DescService } from "@bufbuild/protobuf";
 import { experimental, Server, ServerCredentials } from "@grpc/grpc-js";
 import type { Logger } from "pino";
@@ -25,6 +26,10 @@ export class RpcServer implements AsyncDisposable {
   readonly #server = new Server(serverOptions);
   readonly #adapter: Adapter;
   readonly #log: Logger;
+  /** Those that are open: grpc-js does not know them all, and they are ours to end. */
+  readonly #sockets = new Set<TLSSocket>();
+  readonly #flushed = new Gate();
+  #isClosed = false;
 
   constructor(log: Logger) {
     this.#log = log;
@@ -45,6 +50,11 @@ export class RpcServer implements AsyncDisposable {
    * them nothing of the listener, and would read the certificate anew for each.
    */
   accept({ socket, listener, caller }: AcceptedSocket): void {
+    if (this.#isClosed) {
+      socket.destroy();
+      return;
+    }
+    this.#sockets.add(socket);
     const peer = socket.remoteAddress ? `${socket.remoteAddress}:${socket.remotePort}` : "";
     const connection = new Connection(listener, caller, peer);
     const credentials = experimental.createServerCredentialsWithInterceptors(
@@ -53,7 +63,11 @@ export class RpcServer implements AsyncDisposable {
       [callGate(connection, this.#calls, this.#log)],
     );
     const injector = this.#server.createConnectionInjector(credentials);
-    socket.once("close", () => injector.destroy());
+    socket.once("close", () => {
+      this.#sockets.delete(socket);
+      if (this.#isClosed && this.#sockets.size === 0) this.#flushed.open();
+      injector.destroy();
+    });
     endWithCertificate(socket, caller);
     injector.injectConnection(socket);
   }
@@ -68,20 +82,23 @@ export class RpcServer implements AsyncDisposable {
     this.stop();
     // Given up in time: then they are cut off.
     await this.#calls.idle(signal).catch(() => undefined);
+    this.#isClosed = true;
     await this.#flush(signal);
     this.#server.forceShutdown();
+    for (const socket of this.#sockets) socket.destroy();
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.close(AbortSignal.abort());
   }
 
-  /** Wait until the last answers are on their way. */
+  /**
+   * Wait until every connection has sent its last answers and is closed. The callback of grpc-js
+   * comes too early: Node's server has begun to close its sessions by then.
+   */
   async #flush(signal: AbortSignal): Promise<void> {
-    if (signal.aborted) return;
-    const { promise, resolve } = Promise.withResolvers<void>();
-    signal.addEventListener("abort", () => resolve(), { once: true });
-    this.#server.tryShutdown(() => resolve());
-    await promise;
+    this.#server.tryShutdown(() => undefined);
+    if (this.#sockets.size === 0) this.#flushed.open();
+    await this.#flushed.wait(signal).catch(() => undefined);
   }
 }

@@ -1,0 +1,105 @@
+import { readFileSync } from "node:fs";
+import { Observe } from "@aurae/api/observe";
+import {
+  type CellSchema,
+  CellService,
+  type ExecutableSchema,
+  type RunEnd,
+} from "@aurae/api/runtime";
+import {
+  create,
+  type DescMessage,
+  type DescMethodServerStreaming,
+  type DescMethodUnary,
+  fromBinary,
+  type MessageInitShape,
+  type MessageShape,
+  toBinary,
+} from "@bufbuild/protobuf";
+import { Client, credentials } from "@grpc/grpc-js";
+import type { Daemon } from "./daemon.ts";
+
+/** A client of the wire and nothing else: what it finds, any client finds. */
+export class WireClient implements Disposable {
+  readonly #client: Client;
+
+  constructor({ unixTarget, client }: Daemon) {
+    const [ca, key, certificate] = [client.ca, client.key, client.certificate].map((path) =>
+      readFileSync(path),
+    );
+    const secure = credentials.createSsl(ca, key, certificate);
+    this.#client = new Client(unixTarget, secure, { "grpc.ssl_target_name_override": "localhost" });
+  }
+
+  [Symbol.dispose](): void {
+    this.#client.close();
+  }
+
+  /** Call a method of `runtime.CellService`; rejects with grpc-js' ServiceError. */
+  call<Input extends DescMessage, Output extends DescMessage>(
+    method: DescMethodUnary<Input, Output>,
+    request: MessageInitShape<Input>,
+  ): Promise<MessageShape<Output>> {
+    const { input, output } = method;
+    return new Promise((resolve, reject) => {
+      this.#client.makeUnaryRequest<MessageShape<Input>, MessageShape<Output>>(
+        pathOf(method),
+        (message) => Buffer.from(toBinary(input, message)),
+        (bytes) => fromBinary(output, bytes),
+        create(input, request),
+        { deadline: Date.now() + 60_000 },
+        (error, response) =>
+          response === undefined ? reject(error ?? new Error("no answer")) : resolve(response),
+      );
+    });
+  }
+
+  /** All that a stream sends until it ends. */
+  async all<Input extends DescMessage, Output extends DescMessage>(
+    method: DescMethodServerStreaming<Input, Output>,
+    request: MessageInitShape<Input>,
+  ): Promise<readonly MessageShape<Output>[]> {
+    const { input, output } = method;
+    const stream = this.#client.makeServerStreamRequest<MessageShape<Input>, MessageShape<Output>>(
+      pathOf(method),
+      (message) => Buffer.from(toBinary(input, message)),
+      (bytes) => fromBinary(output, bytes),
+      create(input, request),
+      { deadline: Date.now() + 60_000 },
+    );
+    return Array.fromAsync(stream as AsyncIterable<MessageShape<Output>>);
+  }
+
+  /** Allocate a cell, with what it is asked for. */
+  async allocate(cell: MessageInitShape<typeof CellSchema>): Promise<void> {
+    await this.call(CellService.method.allocate, { cell });
+  }
+
+  async free(cellName: string): Promise<void> {
+    await this.call(CellService.method.free, { cellName });
+  }
+
+  /** Run a script in a cell to its end: what it printed on both channels, and how it ended. */
+  async run(
+    cellName: string,
+    script: string,
+    more: MessageInitShape<typeof ExecutableSchema> = {},
+  ): Promise<{ readonly lines: readonly string[]; readonly end: RunEnd | undefined }> {
+    const executable = { name: "main", command: script, cellName, ...more };
+    const { run } = await this.call(CellService.method.start, { executable });
+    const one = { cellName, executableName: "main", run };
+    const { executables } = await this.call(CellService.method.wait, one);
+    const items = await this.all(Observe.method.getSubProcessStream, { ...one, allChannels: true });
+    return { lines: items.map(({ line }) => line), end: executables[0]?.end };
+  }
+}
+
+function pathOf({
+  parent,
+  name,
+}: {
+  readonly parent: { readonly typeName: string };
+  readonly name: string;
+}): string {
+  return `/${parent.typeName}/${name}`;
+}

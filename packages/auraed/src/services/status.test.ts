@@ -1,0 +1,23 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { Failure, type FailureKind } from "@aurae/domain/errors";
+import { toStatus } from "./status.ts";
+
+/** Numbers of the wire: they are what clients know. */
+const codes: Readonly<Record<FailureKind, number>> = {
+  ...{ cancelled: 1, invalid: 3, "not-found": 5, exists: 6, denied: 7 },
+  ...{ exhausted: 8, "wrong-state": 9, host: 13, unavailable: 14 },
+};
+
+for (const [kind, code] of Object.entries(codes)) {
+  test(`toStatus() gives a failure of kind ${kind} the code ${code}`, () => {
+    const failure = new Failure(kind as FailureKind, "HOST_FAILED", "Cannot go on", {
+      metadata: { cell: "web" },
+    });
+
+    const { code: given, reason, message, metadata } = toStatus(failure);
+
+    assert.deepEqual([given, reason, message], [code, "HOST_FAILED", "Cannot go on"]);
+    assert.deepEqual(metadata, { cell: "web" });
+  });
+}

@@ -49,20 +49,33 @@ export function encodeRun({ run, executable, pid, startedAtNs }: CatalogRun): st
   return `${JSON.stringify({ run, executable, pid, startedAtNs: String(startedAtNs) })}\n`;
 }
 
+export interface CatalogContent {
+  readonly cell: CatalogCell;
+  readonly runs: readonly CatalogRun[];
+  /** Whether the last line has no end, so that the next one would be a part of it. */
+  readonly isCut: boolean;
+}
+
 /** What stands beside the logs of a cell. What cannot be read is left out, with a word to `warn`. */
 export function readCatalogCell(
   directory: string,
   id: string,
   warn: (message: string) => void,
-): { readonly cell: CatalogCell; readonly runs: readonly CatalogRun[] } {
+): CatalogContent {
   try {
     const cell = parseCell(readText(join(directory, "cell.json")), id);
-    return { cell, runs: readRuns(join(directory, "runs.jsonl"), warn) };
+    const path = join(directory, "runs.jsonl");
+    const text = readRuns(path);
+    return { cell, runs: parseRuns(text, path, warn), isCut: text !== "" && !text.endsWith("\n") };
   } catch (cause) {
     warn(`Cannot read whose logs are in ${directory}: ${inWords(cause)}`);
     const touchedAtMs = statSync(directory).mtimeMs;
     const times = { allocatedAtMs: touchedAtMs, freedAtMs: touchedAtMs };
-    return { cell: { id, name: undefined, bootId: "", ...times, latest: new Map() }, runs: [] };
+    return {
+      cell: { id, name: undefined, bootId: "", ...times, latest: new Map() },
+      runs: [],
+      isCut: false,
+    };
   }
 }
 
@@ -79,23 +92,32 @@ function parseCell(text: string, id: string): CatalogCell {
   };
 }
 
-/** Each line stands for itself: one that is cut, or damaged, takes no other with it (fault 61). */
-function readRuns(path: string, warn: (message: string) => void): readonly CatalogRun[] {
-  const runs: CatalogRun[] = [];
-  let text = "";
+function readRuns(path: string): string {
   try {
-    text = readText(path);
+    return readText(path);
   } catch (cause) {
-    if (errnoOf(cause) !== "ENOENT") throw cause;
+    if (errnoOf(cause) === "ENOENT") return "";
+    throw cause;
   }
-  for (const line of text.split("\n").filter(Boolean)) {
-    try {
-      runs.push(parseRun(line));
-    } catch (cause) {
-      warn(`Cannot read a line of ${path}: ${inWords(cause)}`);
-    }
-  }
-  return runs;
+}
+
+/** Each line stands for itself: one that is cut, or damaged, takes no other with it (fault 61). */
+function parseRuns(
+  text: string,
+  path: string,
+  warn: (message: string) => void,
+): readonly CatalogRun[] {
+  return text
+    .split("\n")
+    .filter(Boolean)
+    .flatMap((line) => {
+      try {
+        return [parseRun(line)];
+      } catch (cause) {
+        warn(`Cannot read a line of ${path}: ${inWords(cause)}`);
+        return [];
+      }
+    });
 }
 
 function parseRun(line: string): CatalogRun {

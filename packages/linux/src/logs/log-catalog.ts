@@ -126,7 +126,8 @@ export class LogCatalog {
   }
 
   #load(id: string): void {
-    const { cell, runs } = readCatalogCell(this.directoryOf(id), id, this.#options.warn);
+    const { cell, runs, isCut } = readCatalogCell(this.directoryOf(id), id, this.#options.warn);
+    if (isCut) this.#writer.appendRun(id, "\n");
     this.#cells.set(id, cell);
     for (const run of runs) this.#enter(id, run);
   }

@@ -1,0 +1,163 @@
+import assert from "node:assert/strict";
+import {
+  appendFileSync,
+  mkdirSync,
+  mkdtempDisposableSync,
+  readdirSync,
+  writeFileSync,
+} from "node:fs";
+import { join } from "node:path";
+import { type TestContext, test } from "node:test";
+import type { CatalogRun } from "./catalog-files.ts";
+import { LogCatalog } from "./log-catalog.ts";
+import { LogKeeper } from "./retention.ts";
+
+const [one, two, three] = ["1".repeat(16), "2".repeat(16), "3".repeat(16)];
+
+test("findByPid() gives the run that had the pid last, whichever cell it was in", (t) => {
+  const { catalog } = createCatalog(t);
+  catalog.cellAllocated(one, "web" as never);
+  catalog.cellAllocated(two, "db" as never);
+  catalog.runStarted(one, run(1, "main", 42, 10n));
+  catalog.runStarted(two, run(1, "main", 42, 20n));
+
+  assert.deepEqual(catalog.findByPid(42), { cellId: two, executable: "main", run: 1 });
+  assert.equal(catalog.findByPid(43), undefined);
+});
+
+test("findByName() gives the latest run, in the cell of that name allocated last", (t) => {
+  const { catalog } = createCatalog(t);
+  catalog.cellAllocated(one, "web" as never);
+  catalog.runStarted(one, run(1, "main", 1, 1n));
+  catalog.cellAllocated(two, "web" as never);
+  assert.equal(catalog.findByName("web" as never, "main" as never, undefined), undefined);
+
+  catalog.runStarted(two, run(1, "main", 2, 2n));
+  catalog.runStarted(two, run(2, "main", 3, 3n));
+
+  const found = catalog.findByName("web" as never, "main" as never, undefined);
+  assert.deepEqual(found, { cellId: two, executable: "main", run: 2 });
+});
+
+test("findByName() finds an earlier run as long as its log is kept", (t) => {
+  const { catalog } = createCatalog(t);
+  catalog.cellAllocated(one, "web" as never);
+  for (const number of [1, 2, 3]) catalog.runStarted(one, run(number, "main", number, 1n));
+  mkdirSync(join(catalog.directoryOf(one), "main"));
+  writeFileSync(join(catalog.directoryOf(one), "main", "2.log.4"), "");
+
+  assert.equal(catalog.findByName("web" as never, "main" as never, 2)?.run, 2);
+  assert.equal(catalog.findByName("web" as never, "main" as never, 1), undefined);
+});
+
+test("a new catalog knows what the old one knew, but no pids of another boot", async (t) => {
+  const { catalog, directory } = createCatalog(t);
+  catalog.cellAllocated(one, "web" as never);
+  catalog.runStarted(one, run(1, "main", 42, 10n));
+  catalog.runStarted(one, run(2, "main", 43, 20n));
+  await catalog.flush();
+
+  const same = open(directory, "boot");
+  const other = open(directory, "another boot");
+
+  assert.equal(same.findByPid(42)?.run, 1);
+  assert.equal(other.findByPid(42), undefined);
+  assert.equal(other.findByName("web" as never, "main" as never, undefined)?.run, 2);
+});
+
+test("a catalog reads the lines before and after one that is damaged (fault 61)", async (t) => {
+  const { catalog, directory, warnings } = createCatalog(t);
+  catalog.cellAllocated(one, "web" as never);
+  catalog.runStarted(one, run(1, "main", 42, 10n));
+  await catalog.flush();
+  const file = join(directory, one, "runs.jsonl");
+  appendFileSync(
+    file,
+    '{"run":2,"execut\n{"run":3,"executable":"x","pid":44,"startedAtNs":"3"}\n{"ru',
+  );
+
+  const again = open(directory, "boot", warnings);
+
+  assert.deepEqual([again.findByPid(42)?.run, again.findByPid(44)?.run], [1, 3]);
+  assert.equal(warnings.length, 2);
+});
+
+test("a line after one that was cut off is whole", async (t) => {
+  const { catalog, directory } = createCatalog(t);
+  catalog.cellAllocated(one, "web" as never);
+  await catalog.flush();
+  appendFileSync(join(directory, one, "runs.jsonl"), '{"run":1,');
+
+  const again = open(directory, "boot");
+  again.runStarted(one, run(2, "main", 45, 10n));
+  await again.flush();
+
+  assert.equal(open(directory, "boot").findByPid(45)?.run, 2);
+});
+
+test("retain() removes logs of freed cells by age, number and size, the oldest first", async (t) => {
+  const day = 24 * 3600 * 1000;
+  for (const [retention, kept] of [
+    [{ maxAgeMs: 8 * day, maxBytes: 1e9, maxCells: 10 }, [one, two, three]],
+    [{ maxAgeMs: day, maxBytes: 1e9, maxCells: 10 }, []],
+    [{ maxAgeMs: 8 * day, maxBytes: 1e9, maxCells: 1 }, [three]],
+    [{ maxAgeMs: 8 * day, maxBytes: 2500, maxCells: 10 }, [two, three]],
+  ] as const) {
+    const { catalog, directory } = createCatalog(t);
+    for (const [at, id] of [one, two, three].entries()) free(catalog, id, at, t);
+    await catalog.flush();
+
+    await new LogKeeper(catalog, retention).retain(Date.now() + 7 * day);
+
+    assert.deepEqual(readdirSync(directory).toSorted(), kept);
+  }
+});
+
+test("retain() does not touch a live cell, and takes one of an earlier boot for freed", async (t) => {
+  const { catalog, directory } = createCatalog(t);
+  catalog.cellAllocated(one, "web" as never);
+  catalog.cellAllocated(two, "db" as never);
+  await catalog.flush();
+  const again = open(directory, "boot");
+  again.cellAdopted(one, "web" as never);
+
+  await new LogKeeper(again, { maxAgeMs: -1e6, maxBytes: 0, maxCells: 0 }).retain(Date.now());
+
+  assert.deepEqual(readdirSync(directory), [one]);
+});
+
+interface Setting {
+  readonly catalog: LogCatalog;
+  readonly directory: string;
+  readonly warnings: string[];
+}
+
+function createCatalog(t: TestContext): Setting {
+  const temporary = mkdtempDisposableSync("/tmp/al-");
+  const directory = join(temporary.path, "logs");
+  const warnings: string[] = [];
+  const catalog = open(directory, "boot", warnings);
+  t.after(async () => {
+    await catalog.flush();
+    temporary.remove();
+  });
+  return { catalog, directory, warnings };
+}
+
+function open(directory: string, bootId: string, warnings: string[] = []): LogCatalog {
+  return new LogCatalog({ directory, bootId, warn: (message) => warnings.push(message) });
+}
+
+/** A freed cell with a log of a thousand bytes. */
+function free(catalog: LogCatalog, id: string, at: number, t: TestContext): void {
+  t.mock.timers.enable({ apis: ["Date"], now: Date.now() + at });
+  catalog.cellAllocated(id, "web" as never);
+  mkdirSync(join(catalog.directoryOf(id), "main"));
+  writeFileSync(join(catalog.directoryOf(id), "main", "1.log"), Buffer.alloc(1000));
+  catalog.cellFreed(id);
+  t.mock.timers.reset();
+}
+
+function run(number: number, executable: string, pid: number, startedAtNs: bigint): CatalogRun {
+  return { run: number, executable: executable as never, pid, startedAtNs };
+}

@@ -365,6 +365,7 @@ void
 cell_settle(void)
 {
 	bool watched = cell.events >= 0;
+	siginfo_t end;
 
 	if (!cell.ending)
 		return;
@@ -386,6 +387,9 @@ cell_settle(void)
 			watch(cell.events, EPOLLPRI, CELL_EVENTS, 0);
 		return;
 	}
+	/* Who left the cgroup is about to be a zombie: reaped by us, it is gone when D hears of the end. */
+	while (waitid(P_ALL, 0, &end, WEXITED) == 0 || errno == EINTR)
+		;
 	run_close_all();
 	answer(ENDED, cell.end_request);
 	answered();

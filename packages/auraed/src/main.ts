@@ -101,8 +101,10 @@ async function serve(
 
   const signal = await signals.stopped;
   logger.info({ signal }, "stopping");
-  void manager.notify({ kind: "stopping", status: "finishing calls" });
-  await front.close(AbortSignal.timeout(stopTimeoutMs));
+  await Promise.all([
+    manager.notify({ kind: "stopping", status: "finishing calls" }),
+    front.close(AbortSignal.timeout(stopTimeoutMs)),
+  ]);
   if (config.freeOnExit) await cells.freeAll(freeGraceMs);
   logger.info("stopped");
 }

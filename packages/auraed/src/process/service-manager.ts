@@ -7,6 +7,8 @@ export type Notification =
   | { readonly kind: "reloading" }
   | { readonly kind: "stopping"; readonly status: string };
 
+const notifyTimeoutMs = 3000;
+
 /**
  * Tells systemd how the daemon is, if that has started it (NOTIFY_SOCKET). Node has no datagram
  * sockets of the Unix domain, so systemd-notify(1) speaks for us, and the unit needs NotifyAccess=all.
@@ -37,6 +39,8 @@ export class ServiceManager {
   async #send(variables: readonly string[]): Promise<void> {
     const child = spawn("systemd-notify", variables, {
       stdio: "ignore",
+      // It waits until systemd has read; a systemd that does not must not hold us.
+      timeout: notifyTimeoutMs,
       env: { NOTIFY_SOCKET: this.#socket, PATH: this.#path },
     });
     await once(child, "exit");

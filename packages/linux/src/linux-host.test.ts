@@ -1,4 +1,144 @@
+import assert from "node:assert/strict";
+import {
+  chmodSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  writeFileSync,
+} from "node:fs";
+import { join } from "node:path";
+import { test } from "node:test";
 import { hostSuite } from "@aurae/domain/testing";
-import { LinuxSetting, skipWithoutKernel } from "./testing/linux-setting.ts";
+import { LinuxHost } from "./linux-host.ts";
+import { hasReason } from "./testing/has-reason.ts";
+import { assertNothingLeft, settledCensus } from "./testing/leak-oracle.ts";
+import { LinuxSetting, skipWithoutKernel as skip, warmSetting } from "./testing/linux-setting.ts";
+import { textOf } from "./testing/log-text.ts";
+import { WatchedCell } from "./testing/watched-cell.ts";
 
-hostSuite("LinuxHost", async () => new LinuxSetting(), skipWithoutKernel);
+hostSuite("LinuxHost", async () => new LinuxSetting(), skip);
+
+test("enclose() makes limits hold in the kernel, and end() leaves nothing", { skip }, async () => {
+  await using setting = await warmSetting();
+  const before = await settledCensus(setting);
+  const limits = { cpuShares: 512, cpuQuotaUs: 50_000, memoryMaxBytes: 10_000_000n, pidsMax: 20 };
+
+  const cell = await WatchedCell.allocate(setting.host, "web", { limits });
+
+  const files = ["cpu.shares", "cpu.cfs_quota_us", "memory.limit_in_bytes", "pids.max"];
+  assert.deepEqual(
+    files.map((file) => setting.readLimit("web", file)),
+    ["512", "50000", "9998336", "20"],
+  );
+  await cell.start(1, "sleep 1000");
+  await cell.enclosure.end(0);
+  await assertNothingLeft(setting, before);
+});
+
+test("enclose() gives a cell that asks a part of the processors", { skip }, async () => {
+  await using setting = await warmSetting();
+  const before = await settledCensus(setting);
+  const parent = await WatchedCell.allocate(setting.host, "team");
+  const limits = { cpusetCpus: "0" };
+
+  const cell = await WatchedCell.allocate(setting.host, "team/web", { limits }, parent);
+  await cell.start(1, "grep Cpus_allowed_list /proc/self/status");
+  await cell.closed(1);
+
+  assert.match((await textOf(setting, cell, 1)).join(), /:\s0$/);
+  await cell.enclosure.end(0);
+  await parent.enclosure.end(0);
+  assert.equal(setting.readLimit("team", "cpuset.cpus"), undefined);
+  await assertNothingLeft(setting, before);
+});
+
+test("enclose() that is refused leaves nothing", { skip }, async () => {
+  await using setting = await warmSetting();
+  const before = await settledCensus(setting);
+
+  for (const limits of [{ memoryHighBytes: 4_194_304n }, { cpusetCpus: "4000" }]) {
+    await assert.rejects(
+      WatchedCell.allocate(setting.host, "web", { limits }),
+      hasReason(limits.cpusetCpus === undefined ? "CONTROLLER_MISSING" : "LIMIT_NOT_HELD"),
+    );
+  }
+
+  await assertNothingLeft(setting, before);
+});
+
+test("enclose() refuses when the shim is missing, cut or may not be run (fault 12)", {
+  skip,
+}, async () => {
+  await using setting = new LinuxSetting({ shimDir: "/nonexistent" });
+
+  await assert.rejects(WatchedCell.allocate(setting.host, "web"), hasReason("SHIM_UNUSABLE"));
+
+  const path = join(setting.directory, "aurae-launcher");
+  for (const mode of [0o600, 0o700]) {
+    writeFileSync(path, "\x7fELF");
+    chmodSync(path, mode);
+    await using broken = new LinuxSetting({ shimDir: setting.directory });
+    await assert.rejects(WatchedCell.allocate(broken.host, "web"), hasReason("SHIM_UNUSABLE"));
+    assert.deepEqual(readdirSync(join(broken.runtimeDir, "cells")), []);
+  }
+});
+
+test("two cells allocated at once start one launcher", { skip }, async () => {
+  await using setting = new LinuxSetting();
+
+  const cells = await Promise.all(
+    ["a", "b", "c"].map((name) => WatchedCell.allocate(setting.host, name)),
+  );
+
+  assert.equal(setting.launchers.length, 1);
+  await Promise.all(cells.map(({ enclosure }) => enclosure.end(0)));
+});
+
+test("a cell inside another is in its cgroup and its namespaces", { skip }, async () => {
+  await using setting = await warmSetting();
+  const before = await settledCensus(setting);
+  const parent = await WatchedCell.allocate(setting.host, "team");
+  const child = await WatchedCell.allocate(setting.host, "team/web", {}, parent);
+
+  const { pid } = await child.start(1, "sleep 1000");
+
+  assert.match(readFileSync(`/proc/${pid}/cgroup`, "utf8"), /pids:.*\/c-team\/c-web\/x-main\n/);
+  assert.equal(
+    readFileSync(`/proc/${pid}/status`, "utf8")
+      .match(/NSpid:(.*)/)?.[1]
+      ?.split("\t").length,
+    4,
+  );
+  await child.enclosure.end(0);
+  await parent.enclosure.end(0);
+  await assertNothingLeft(setting, before);
+});
+
+test("a cell shares what it asks to share, and nothing else", { skip }, async () => {
+  await using setting = await warmSetting();
+  const shared = new Set(["network", "uts"] as const);
+  const cell = await WatchedCell.allocate(setting.host, "web", { shared });
+
+  const { pid } = await cell.start(1, "sleep 1000");
+
+  const same = ["net", "uts", "mnt", "pid", "ipc", "cgroup"].filter(
+    (kind) => readlinkSync(`/proc/${pid}/ns/${kind}`) === readlinkSync(`/proc/self/ns/${kind}`),
+  );
+  assert.deepEqual(same, ["net", "uts"]);
+  await cell.enclosure.end(0);
+});
+
+test("a runtime directory whose path is too long for sockets is refused, and told how long", {
+  skip,
+}, async () => {
+  await using setting = new LinuxSetting();
+  const { logs, directory } = setting;
+  const runtimeDir = join(directory, "x".repeat(78 - directory.length - 1));
+  mkdirSync(runtimeDir);
+
+  assert.throws(
+    () => new LinuxHost({ runtimeDir, logs, shimDir: "/", warn: () => undefined }),
+    /has 78 bytes, and for the sockets in it 77 are the most/,
+  );
+});

@@ -2,6 +2,7 @@ import { spawnSync } from "node:child_process";
 import { closeSync, constants, openSync } from "node:fs";
 import { join } from "node:path";
 import { Failure } from "@aurae/domain/errors";
+import { toHostFailure } from "./host-failure.ts";
 
 /** A runtime directory that is ours alone, until the lock is disposed or the process ends. */
 export interface Lock extends Disposable {
@@ -17,13 +18,21 @@ export interface Lock extends Disposable {
 export function openLock(runtimeDir: string): Lock {
   const path = join(runtimeDir, "lock");
   const { O_CREAT, O_RDWR, O_NOFOLLOW } = constants;
-  const descriptor = openSync(path, O_CREAT | O_RDWR | O_NOFOLLOW, 0o600);
+  const descriptor = tryToOpen(path, O_CREAT | O_RDWR | O_NOFOLLOW);
   const refusal = tryToLock(descriptor, runtimeDir);
   if (refusal !== undefined) {
     closeSync(descriptor);
     throw refusal;
   }
   return { path, [Symbol.dispose]: () => closeSync(descriptor) };
+}
+
+function tryToOpen(path: string, flags: number): number {
+  try {
+    return openSync(path, flags, 0o600);
+  } catch (cause) {
+    throw toHostFailure(`Cannot open ${path}`, cause);
+  }
 }
 
 /** Node has no flock(2): util-linux takes the lock on our open file and leaves it to us. */

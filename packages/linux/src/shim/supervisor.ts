@@ -1,9 +1,10 @@
 import type { Socket } from "node:net";
+import { constants } from "node:os";
 import { Failure } from "@aurae/domain/errors";
 import { MalformedBytes } from "./bytes.ts";
 import { Channel, ChannelClosed, LaunchRefused, Refused } from "./channel.ts";
 import { toFailure } from "./failures.ts";
-import { type Frame, type FrameType, frameTypes as types } from "./frames.ts";
+import { type Frame, type FrameType, maxPayloadBytes, frameTypes as types } from "./frames.ts";
 import { openSocket } from "./launcher.ts";
 import {
   type Enclose,
@@ -114,7 +115,12 @@ export class Supervisor {
    */
   async start(start: Start): Promise<{ readonly pid: number; readonly startedAtNs: bigint }> {
     await this.#reconnecting;
-    return this.#channel.request(types.start, startPayload(start), types.started, readStarted);
+    const payload = startPayload(start);
+    // More than a frame holds is more than exec takes from us.
+    if (payload.length > maxPayloadBytes) {
+      throw new Refused({ step: "exec", errno: constants.errno.E2BIG });
+    }
+    return this.#channel.request(types.start, payload, types.started, readStarted);
   }
 
   /** @throws Refused, or ChannelClosed when the supervisor is lost */

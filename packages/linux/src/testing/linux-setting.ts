@@ -1,7 +1,16 @@
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
-import { dirname, join } from "node:path";
+import {
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
+import { basename, dirname, join } from "node:path";
+import type { CellName } from "@aurae/domain/cells";
 import { kernelFiles } from "../cgroup/cgroup-files.ts";
-import { processesIn, removeWhenEmpty } from "../cgroup/directories.ts";
+import { processesIn, removeWhenEmpty, tryRemove } from "../cgroup/directories.ts";
 import { findHierarchies, kernelPaths } from "../cgroup/hierarchy.ts";
 import { nodeOf } from "../cgroup/layout.ts";
 import { errnoOf } from "../errno.ts";
@@ -53,6 +62,43 @@ export class LinuxSetting implements AsyncDisposable {
       .filter((directory) => kernelFiles.exists(directory));
   }
 
+  /** A file of a cell's cgroup, or of one in it, wherever it is; undefined when it is nowhere. */
+  readLimit(path: string, file: string): string | undefined {
+    const below = path
+      .split("/")
+      .map((name) => (name.startsWith("x-") ? name : `c-${name}`))
+      .join("/");
+    const found = this.nodeDirectories
+      .map((node) => join(node, below, file))
+      .find((candidate) => kernelFiles.exists(candidate));
+    return found === undefined ? undefined : kernelFiles.read(found).trim();
+  }
+
+  /** The init of a cell, as this process sees it. */
+  initOf(cell: string): number {
+    const [directory = ""] = this.nodeDirectories;
+    return Number(kernelFiles.read(join(directory, `c-${cell}`, "_init", "cgroup.procs")).trim());
+  }
+
+  /** Somebody else removes the cgroups of a cell, where nothing lives any more. */
+  removeCgroups(cell: string): void {
+    for (const directory of this.nodeDirectories)
+      tryRemove(kernelFiles, join(directory, `c-${cell}`));
+  }
+
+  /** Put a file where cells are kept. */
+  plant(id: string, name: string, text: string): void {
+    const directory = join(this.runtimeDir, "cells", id);
+    mkdirSync(directory, { recursive: true });
+    writeFileSync(join(directory, name), text);
+  }
+
+  /** Make a cell look as if the daemon had died before it was committed. */
+  uncommit(id: string): void {
+    const directory = join(this.runtimeDir, "cells", id);
+    renameSync(join(directory, "cell.json"), join(directory, "intent.json"));
+  }
+
   /** The daemon dies and another comes: the same directories, a host that knows nothing. */
   async restart(): Promise<void> {
     await this.host[Symbol.asyncDispose]();
@@ -77,9 +123,23 @@ export class LinuxSetting implements AsyncDisposable {
 
   /** The launcher of this host; found where only it and supervisors are, and told by its program. */
   get launchers(): readonly number[] {
+    return this.shims.filter((pid) => isProgram(pid, "aurae-launcher"));
+  }
+
+  /** How many cells have a directory. */
+  get cells(): number {
+    return readdirSync(join(this.runtimeDir, "cells")).length;
+  }
+
+  get supervisors(): readonly number[] {
+    return this.shims.filter((pid) => isProgram(pid, "aurae-supervisor"));
+  }
+
+  /** The launcher, the supervisors, and those of them that are dying. */
+  get shims(): readonly number[] {
     const directory = this.nodeDirectories[0];
     if (directory === undefined) return [];
-    return processesIn(kernelFiles, join(directory, "_shim")).map(Number).filter(isLauncher);
+    return processesIn(kernelFiles, join(directory, "_shim")).map(Number);
   }
 
   #openLogs(): FileLogStore {
@@ -98,6 +158,15 @@ export class LinuxSetting implements AsyncDisposable {
   };
 }
 
+/** A host whose launcher runs already, so that a census before and after has it both times. */
+export async function warmSetting(): Promise<LinuxSetting> {
+  const setting = new LinuxSetting();
+  const spec = { limits: { pidsMax: 3 }, shared: new Set<never>(), labels: new Map() };
+  const request = { name: "warm" as CellName, spec, parent: undefined };
+  await (await setting.host.enclose(request)).end(0);
+  return setting;
+}
+
 /** Another daemon of this machine may have its cgroups in `aurae/` too. */
 function removeIfEmpty(directory: string): void {
   try {
@@ -107,9 +176,10 @@ function removeIfEmpty(directory: string): void {
   }
 }
 
-function isLauncher(pid: number): boolean {
+function isProgram(pid: number, name: string): boolean {
   try {
-    return readFileSync(`/proc/${pid}/cmdline`, "utf8").includes("aurae-launcher");
+    const [program = ""] = readFileSync(`/proc/${pid}/cmdline`, "utf8").split("\0");
+    return basename(program) === name;
   } catch {
     return false; // It has ended since.
   }

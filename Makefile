@@ -52,7 +52,7 @@ test: build ## run every test, on the real kernel (needs root)
 	@$(call run_tests,20m) 'packages/**/*.test.ts' 'conformance/**/*.test.ts' 'tools/*.test.ts'
 
 .PHONY: check
-check: format lint types layers contract unit ## run all checks that need neither root nor the kernel
+check: format lint types layers contract promises unit ## run all checks that need neither root nor the kernel
 
 .PHONY: format
 format: setup ## check the format of every file
@@ -76,6 +76,10 @@ layers: setup ## check that imports follow the arrows of ARCHITECTURE.md
 .PHONY: contract
 contract: setup ## check the protos, what the seed promised, and that generated code is current
 	@tools/check-contract.sh
+
+.PHONY: promises
+promises: setup ## check that every promise of SPECIFICATION.md names tests that exist
+	@node tools/check-specification.ts
 
 .PHONY: unit
 unit: setup ## run the tests that need neither root nor the kernel

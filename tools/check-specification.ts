@@ -9,7 +9,7 @@ const root = `${import.meta.dirname}/..`;
 const sources = [
   "packages/*/src/**/*.{test,suite}.ts",
   "conformance/**/*.test.ts",
-  "native/**/test/*",
+  "native/*/test/*.{ts,c}",
 ];
 
 const tests: string[] = [];

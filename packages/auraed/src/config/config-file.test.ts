@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
 import { test } from "node:test";
 import { Refusal } from "../process/refusal.ts";
 import { parseConfigFile } from "./config-file.ts";
@@ -59,3 +60,13 @@ for (const [text, message] of Object.entries(wrong)) {
     );
   });
 }
+
+test("parseConfigFile() takes every key of the example in dist/", () => {
+  const example = readFileSync(new URL("../../../../dist/auraed.toml", import.meta.url), "utf8");
+  const keys = example.replaceAll(/^# (?=\[|"|[a-z_]+ =)/gm, "");
+
+  const config = parseConfigFile(keys, path);
+
+  assert.equal(config.identities?.size, 1);
+  assert.equal(config.logs?.maxCells, 10_000);
+});

@@ -9,6 +9,10 @@ const stderr = 2;
 /** What waits for a stderr that nobody reads; beyond it records are dropped there, not in the history. */
 const maxWaitingBytes = 4 * 1024 ** 2;
 
+/** Lines of so long are written at once: a write for each costs more than all else of a short call. */
+const gatherMs = 20;
+const gatherBytes = 8 * 1024;
+
 /** What the daemon says of itself: JSON lines on stderr, and in the history that clients read. */
 export interface DaemonLog {
   readonly logger: Logger;
@@ -18,8 +22,11 @@ export interface DaemonLog {
 
 /** Log from here on. A stderr that is slow or gone stops nobody. */
 export function createDaemonLog(level: LogLevel, history: LogHistory): DaemonLog {
-  const output = destination({ fd: stderr, sync: false, maxLength: maxWaitingBytes });
+  const output = destination({
+    ...{ fd: stderr, sync: false, minLength: gatherBytes, maxLength: maxWaitingBytes },
+  });
   output.on("error", () => undefined);
+  let isDue = false;
   const toOutput = isatty(stderr) ? toPrettyLine : (line: string) => line;
 
   const logger = pino(
@@ -33,6 +40,12 @@ export function createDaemonLog(level: LogLevel, history: LogHistory): DaemonLog
       write(line: string) {
         history.append({ atNs: BigInt(Date.now()) * 1_000_000n, text: line.trimEnd() });
         output.write(toOutput(line));
+        if (isDue) return;
+        isDue = true;
+        setTimeout(() => {
+          isDue = false;
+          output.flush();
+        }, gatherMs);
       },
     },
   );

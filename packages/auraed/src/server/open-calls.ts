@@ -6,6 +6,7 @@ export class OpenCall implements Disposable {
   readonly #controller = new AbortController();
   readonly #onEnd: () => void;
   #abortedWith: CallStatus | undefined;
+  #hasEnded = false;
 
   constructor(onEnd: (call: OpenCall) => void) {
     this.#onEnd = () => onEnd(this);
@@ -20,13 +21,15 @@ export class OpenCall implements Disposable {
     return this.#abortedWith;
   }
 
+  /** Does nothing to a call that has ended: grpc-js tells of a "cancelled" one after every call. */
   abort(why: CallStatus): void {
-    if (this.#abortedWith !== undefined) return;
+    if (this.#hasEnded || this.#abortedWith !== undefined) return;
     this.#abortedWith = why;
     this.#controller.abort(new Error(why.message));
   }
 
   [Symbol.dispose](): void {
+    this.#hasEnded = true;
     this.#onEnd();
   }
 }

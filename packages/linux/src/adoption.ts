@@ -91,6 +91,7 @@ async function settle(options: AdoptionOptions, cell: FoundCell): Promise<Adopte
   }
   if (!isCommitted || directory.isEnding) {
     await enclosure.end(0);
+    if (!isCommitted) await catalog.cellRefused(id);
     return undefined;
   }
   const failed = whyFailed(answer);

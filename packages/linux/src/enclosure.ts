@@ -200,7 +200,11 @@ export class LinuxEnclosure implements Enclosure, SupervisorWatcher {
       // The answer was lost with the connection. A record is written when exec has succeeded.
       await supervisor.settle();
       const record = this.#parts.directory.readRecord(run);
-      if (record === undefined) throw cause;
+      if (record === undefined) {
+        // It may be on its way yet; after this it is not.
+        await supervisor.stop(run, constants.signals.SIGKILL, 0).catch(() => undefined);
+        throw cause;
+      }
       return { pid: record.pid, startedAtNs: record.startedAtNs };
     }
   }

@@ -129,6 +129,22 @@ test("a cell shares what it asks to share, and nothing else", { skip }, async ()
   await cell.enclosure.end(0);
 });
 
+test("retire() leaves nothing, does nothing while there are cells, and all can begin anew", {
+  skip,
+}, async () => {
+  await using setting = await warmSetting();
+  const cell = await WatchedCell.allocate(setting.host, "web");
+  assert.equal(await setting.host.retire(), false);
+  await cell.enclosure.end(0);
+
+  assert.equal(await setting.host.retire(), true);
+
+  assert.deepEqual(setting.nodeDirectories, []);
+  assert.deepEqual(readdirSync(setting.runtimeDir), ["cells"]);
+  const again = await WatchedCell.allocate(setting.host, "web");
+  await again.enclosure.end(0);
+});
+
 test("a runtime directory whose path is too long for sockets is refused, and told how long", {
   skip,
 }, async () => {

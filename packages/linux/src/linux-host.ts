@@ -1,5 +1,5 @@
 import { randomBytes } from "node:crypto";
-import { mkdirSync, realpathSync } from "node:fs";
+import { mkdirSync, readdirSync, realpathSync, rmSync } from "node:fs";
 import type { Socket } from "node:net";
 import { join } from "node:path";
 import {
@@ -69,6 +69,7 @@ export class LinuxHost implements CellHost, AsyncDisposable {
   readonly #bootId: string;
   readonly #cgroups: Cgroups;
   readonly #launcher: Launcher;
+  readonly #socketPath: string;
   /** /sys, and cgroups that are mounted elsewhere: cells see them, and change nothing. */
   readonly #readOnlyPaths: readonly string[];
   readonly #enclosures = new Set<LinuxEnclosure>();
@@ -85,8 +86,9 @@ export class LinuxHost implements CellHost, AsyncDisposable {
     const { hierarchies, mountPoints } = findHierarchies(kernelFiles, kernelPaths, cgroupParent);
     this.#cgroups = new Cgroups(kernelFiles, hierarchies, nodeOf(runtimeDir));
     this.#readOnlyPaths = ["/sys", ...mountPoints.filter((path) => !path.startsWith("/sys/"))];
+    this.#socketPath = join(runtimeDir, "launcher.sock");
     this.#launcher = new Launcher({
-      runtimeDir,
+      socketPath: this.#socketPath,
       shimDir,
       prepareCgroups: () => {
         this.#cgroups.prepare();
@@ -142,6 +144,19 @@ export class LinuxHost implements CellHost, AsyncDisposable {
       if (enclosure instanceof LinuxEnclosure) this.#enclosures.add(enclosure);
     }
     return adopted;
+  }
+
+  /**
+   * Leave nothing on the machine, when no cell is left: the launcher ends, our cgroups go. For a
+   * daemon that frees its cells and will not come back; the next `enclose` makes all anew.
+   *
+   * @returns whether nothing is left; false when there are cells, or the kernel has no cgroup.kill
+   */
+  async retire(): Promise<boolean> {
+    if (readdirSync(this.#cellsDir).length > 0) return false;
+    if (!(await this.#cgroups.retire())) return false;
+    rmSync(this.#socketPath, { force: true });
+    return true;
   }
 
   /** Hang up on every supervisor. The cells go on. */

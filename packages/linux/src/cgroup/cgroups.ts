@@ -3,7 +3,7 @@ import type { CellName, Limits } from "@aurae/domain/cells";
 import { CellCgroups } from "./cell-cgroups.ts";
 import type { CgroupFiles } from "./cgroup-files.ts";
 import { wantsCpuset } from "./cpuset.ts";
-import { ensureDirectory } from "./directories.ts";
+import { ensureDirectory, removeIfEmpty, removeWhenEmpty } from "./directories.ts";
 import { fillCpuset, inheritCpusets } from "./empty-cpuset.ts";
 import type { Hierarchy } from "./hierarchy.ts";
 import { cellPath } from "./layout.ts";
@@ -55,6 +55,25 @@ export class Cgroups {
       ensureDirectory(this.#files, join(node, "_shim"));
     }
     this.#isPrepared = true;
+  }
+
+  /**
+   * Remove all that is ours, when no cell is left: the kernel ends the launcher by its cgroup.
+   * Without version 2 it cannot, and the launcher stays until the boot ends: false then.
+   */
+  async retire(): Promise<boolean> {
+    const nodes = this.#used(false).map((hierarchy) => this.#nodeDirectory(hierarchy));
+    if (!this.#isV2Mounted) return false;
+    for (const node of nodes) {
+      const kill = join(node, "_shim", "cgroup.kill");
+      if (this.#files.exists(kill)) this.#files.write(kill, "1");
+    }
+    for (const node of nodes) {
+      await removeWhenEmpty(this.#files, node);
+      removeIfEmpty(this.#files, dirname(node));
+    }
+    this.#isPrepared = false;
+    return true;
   }
 
   /**

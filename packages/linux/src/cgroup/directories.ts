@@ -51,6 +51,15 @@ export async function removeWhenEmpty(files: CgroupFiles, path: string): Promise
   }
 }
 
+/** Remove a directory that others may have something in: `aurae/` is every daemon's. */
+export function removeIfEmpty(files: CgroupFiles, path: string): void {
+  try {
+    files.removeDirectory(path);
+  } catch (cause) {
+    if (!["EBUSY", "ENOTEMPTY", "ENOENT"].includes(errnoOf(cause) ?? "")) throw cause;
+  }
+}
+
 /** Wait until no process is left in a directory or below it; whether that came to be in time. */
 export async function becomesEmpty(
   files: CgroupFiles,

@@ -16,7 +16,7 @@ for (const [what, script, words] of [
     writeFileSync(path, script);
     chmodSync(path, 0o700);
     const launcher = new Launcher({
-      runtimeDir: directory.path,
+      socketPath: join(directory.path, "launcher.sock"),
       shimDir: directory.path,
       prepareCgroups: () => [],
     });

@@ -5,7 +5,8 @@ import { Failure } from "@aurae/domain/errors";
 import { errnoOf, inWords } from "../errno.ts";
 
 export interface LauncherOptions {
-  readonly runtimeDir: string;
+  /** `launcher.sock` in the runtime directory. */
+  readonly socketPath: string;
   readonly shimDir: string;
   /** Make the cgroups that it and every supervisor sit in, and name them. */
   readonly prepareCgroups: () => readonly string[];
@@ -28,14 +29,14 @@ export class Launcher {
    * @throws Failure `wrong-state` when the shim cannot be run
    */
   async connect(): Promise<Socket> {
-    const path = join(this.#options.runtimeDir, "launcher.sock");
+    const path = this.#options.socketPath;
     try {
       return await openSocket(path);
     } catch (cause) {
       if (!isNobody(cause)) throw cannot("reach the launcher", cause);
     }
     // Whoever comes while it starts waits for the same one.
-    this.#starting ??= this.#start(path).finally(() => {
+    this.#starting ??= this.#start().finally(() => {
       this.#starting = undefined;
     });
     await this.#starting;
@@ -46,8 +47,8 @@ export class Launcher {
     }
   }
 
-  async #start(socketPath: string): Promise<void> {
-    const { shimDir, prepareCgroups } = this.#options;
+  async #start(): Promise<void> {
+    const { socketPath, shimDir, prepareCgroups } = this.#options;
     const program = join(shimDir, "aurae-launcher");
     const supervisor = join(shimDir, "aurae-supervisor");
     const child = spawn(program, [socketPath, supervisor, ...prepareCgroups()], {

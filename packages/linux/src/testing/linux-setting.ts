@@ -7,13 +7,12 @@ import {
   rmSync,
   writeFileSync,
 } from "node:fs";
-import { basename, dirname, join } from "node:path";
+import { basename, join } from "node:path";
 import type { CellName } from "@aurae/domain/cells";
 import { kernelFiles } from "../cgroup/cgroup-files.ts";
-import { processesIn, removeWhenEmpty, tryRemove } from "../cgroup/directories.ts";
+import { processesIn, tryRemove } from "../cgroup/directories.ts";
 import { findHierarchies, kernelPaths } from "../cgroup/hierarchy.ts";
 import { nodeOf } from "../cgroup/layout.ts";
-import { errnoOf } from "../errno.ts";
 import { LinuxHost, type LinuxHostOptions } from "../linux-host.ts";
 import { FileLogStore, type FileLogStoreOptions } from "../logs/file-log-store.ts";
 
@@ -111,13 +110,9 @@ export class LinuxSetting implements AsyncDisposable {
     // What a test that failed has left is ended as the next daemon would.
     await this.restart();
     for (const { enclosure } of (await this.host.adopt()).toReversed()) await enclosure.end(0);
+    await this.host.retire();
     await this.host[Symbol.asyncDispose]();
     await this.logs[Symbol.asyncDispose]();
-    for (const pid of this.launchers) process.kill(pid, "SIGKILL");
-    for (const directory of this.nodeDirectories) {
-      await removeWhenEmpty(kernelFiles, directory);
-      removeIfEmpty(dirname(directory));
-    }
     rmSync(this.directory, { recursive: true, force: true });
   }
 
@@ -165,15 +160,6 @@ export async function warmSetting(): Promise<LinuxSetting> {
   const request = { name: "warm" as CellName, spec, parent: undefined };
   await (await setting.host.enclose(request)).end(0);
   return setting;
-}
-
-/** Another daemon of this machine may have its cgroups in `aurae/` too. */
-function removeIfEmpty(directory: string): void {
-  try {
-    kernelFiles.removeDirectory(directory);
-  } catch (cause) {
-    if (!["EBUSY", "ENOTEMPTY", "ENOENT"].includes(errnoOf(cause) ?? "")) throw cause;
-  }
 }
 
 function isProgram(pid: number, name: string): boolean {

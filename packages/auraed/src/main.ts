@@ -54,8 +54,11 @@ async function main(args: readonly string[]): Promise<void> {
   const history = new LogHistory();
   const log = createDaemonLog(config.logLevel, history);
   catchTheRest(log);
-  await serve(command, config, log, history);
-  log.flush();
+  try {
+    await serve(command, config, log, history);
+  } finally {
+    log.flush();
+  }
   // What still holds the event loop is of no use any more.
   process.exit();
 }

@@ -15,33 +15,52 @@ export type CriItem =
   | { readonly kind: "garbage" };
 
 const newline = 0x0a;
+const blank = 0x20;
+/** The tags: a whole line or the end of one, `F`, and a part of one, `P`. */
+const full = 0x46;
+const part = 0x50;
 /** Time (30 bytes), channel and tag with blanks: what stands before the text at most. */
 export const maxHeaderBytes = 80;
 
+/** Where things are in a line; the time has always nine digits, and both channels six letters. */
+const channelAt = 31;
+const tagAt = 38;
+const textAt = 40;
+const dropped = /^F:dropped=(\d{1,18}) /;
+
 /** Read one line, without its newline. Whatever it is, this does not throw. */
 export function readCriLine(line: Buffer): CriItem {
-  const header = line.subarray(0, maxHeaderBytes).toString("latin1");
-  const match = /^(\S{30}) (stdout|stderr) (P|F|F:dropped=(\d{1,18})) /.exec(header);
-  const atNs = match?.[1] === undefined ? undefined : parseTime(match[1]);
-  if (match === null || atNs === undefined) return { kind: "garbage" };
-  if (match[4] !== undefined) return { kind: "dropped", atNs, lines: BigInt(match[4]) };
-  return {
-    kind: "line",
-    channel: match[2] === "stdout" ? "stdout" : "stderr",
-    atNs,
-    bytes: line.subarray(match[0].length),
-    partial: match[3] === "P",
-  };
+  const atNs = readTime(line);
+  const channel = readChannel(line);
+  const isTagged = line[channelAt - 1] === blank && line[tagAt - 1] === blank;
+  if (atNs === undefined || channel === undefined || !isTagged) return { kind: "garbage" };
+  const tag = line[tagAt];
+  if (line[textAt - 1] === blank && (tag === full || tag === part)) {
+    return { kind: "line", channel, atNs, bytes: line.subarray(textAt), partial: tag === part };
+  }
+  const [, lines] = dropped.exec(line.toString("latin1", tagAt, maxHeaderBytes)) ?? [];
+  return lines === undefined
+    ? { kind: "garbage" }
+    : { kind: "dropped", atNs, lines: BigInt(lines) };
+}
+
+function readTime(line: Buffer): bigint | undefined {
+  return line.length < textAt ? undefined : parseTime(line.toString("latin1", 0, channelAt - 1));
+}
+
+function readChannel(line: Buffer): Channel | undefined {
+  const name = line.toString("latin1", channelAt, tagAt - 1);
+  return name === "stdout" || name === "stderr" ? name : undefined;
 }
 
 const time = /^(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)\.(\d{9})Z$/;
 
 /** Nanoseconds since the UNIX epoch; undefined when it is no time. */
 export function parseTime(text: string): bigint | undefined {
-  const [, seconds, nanoseconds] = time.exec(text) ?? [];
-  if (seconds === undefined || nanoseconds === undefined) return undefined;
-  const ms = Date.parse(`${seconds}Z`);
-  return Number.isNaN(ms) ? undefined : BigInt(ms) * 1_000_000n + BigInt(nanoseconds);
+  if (!time.test(text)) return undefined;
+  const ms = Date.parse(`${text.slice(0, 19)}Z`);
+  if (Number.isNaN(ms)) return undefined;
+  return BigInt(ms) * 1_000_000n + BigInt(text.slice(20, 29));
 }
 
 /** The same, the other way round. */

@@ -26,27 +26,44 @@ export async function* readLog(
   // Watched before it is read, so that what is written between is not missed.
   using _watcher = query.follow ? watchFiles(files, key, wake) : undefined;
   try {
-    const { start, end, removed } = await findPlaces(files, key, query);
+    // What is complete is read to its end, so that a last line that was cut off is told of.
+    const isWhole = query.follow || complete.isOpen;
+    const { start, end: now, removed } = await findPlaces(files, key, query);
+    const end = isWhole ? undefined : now;
     const entries = new Entries(query, removed);
     await using cursor = new SegmentCursor(files, start);
-    while (!signal.aborted) {
+    let next: Step["next"] = "go on";
+    while (!signal.aborted && next !== "end") {
       wake.reset();
-      const wasComplete = complete.isOpen;
-      const chunk = await cursor.next(query.follow ? undefined : end);
-      if (chunk !== undefined) {
-        yield* entries.of(chunk);
-      } else if (!query.follow || wasComplete) {
-        if (wasComplete && (await cursor.hasRest())) entries.drop(1n);
-        yield* entries.finish();
-        return;
-      } else {
-        await wake.wait();
-      }
+      const step = await readStep(cursor, entries, end, complete.isOpen);
+      // Not yield*: in an async generator it makes promises of its own for each entry.
+      for (const entry of step.entries) yield entry;
+      next = step.next;
+      if (next === "wait") await wake.wait();
     }
   } finally {
     forgetGate();
     signal.removeEventListener("abort", wake.raise);
   }
+}
+
+interface Step {
+  readonly entries: readonly LogEntry[];
+  readonly next: "go on" | "wait" | "end";
+}
+
+/** @param end where to stop; undefined to follow, until the log is complete */
+async function readStep(
+  cursor: SegmentCursor,
+  entries: Entries,
+  end: Place | undefined,
+  isComplete: boolean,
+): Promise<Step> {
+  const chunk = await cursor.next(end);
+  if (chunk !== undefined) return { entries: entries.of(chunk), next: "go on" };
+  if (end === undefined && !isComplete) return { entries: [], next: "wait" };
+  if (end === undefined && (await cursor.hasRest())) entries.drop(1n);
+  return { entries: entries.finish(), next: "end" };
 }
 
 interface Places {
@@ -91,24 +108,27 @@ class Entries {
   #linesDropped = 0n;
   #segmentsRemoved: bigint;
   #lastNs = 0n;
+  #ready: LogEntry[] = [];
 
   constructor(query: LogQuery, segmentsRemoved: number) {
     this.#query = query;
     this.#segmentsRemoved = BigInt(segmentsRemoved);
   }
 
-  *of(chunk: Chunk): Generator<LogEntry, void, undefined> {
+  /** Those of a chunk: as many as it has lines, which its size bounds. */
+  of(chunk: Chunk): readonly LogEntry[] {
     switch (chunk.kind) {
       case "lines":
-        for (const item of readCriLines(chunk.bytes)) yield* this.#ofItem(item);
-        return;
+        for (const item of readCriLines(chunk.bytes)) this.#take(item);
+        return this.#flush();
       case "garbage":
-        return this.drop(1n);
+        this.drop(1n);
+        return [];
       case "removed":
         this.#segmentsRemoved += BigInt(chunk.segments);
-        return;
+        return [];
       default:
-        chunk satisfies never;
+        return chunk satisfies never;
     }
   }
 
@@ -117,26 +137,34 @@ class Entries {
     this.#linesDropped += lines;
   }
 
-  /** A gap with nothing after it. */
-  finish(): Generator<LogEntry, void, undefined> {
-    return this.#gap(this.#lastNs);
+  /** A gap with nothing after it, if there is one. */
+  finish(): readonly LogEntry[] {
+    this.#addGap(this.#lastNs);
+    return this.#flush();
   }
 
-  *#ofItem(item: CriItem): Generator<LogEntry, void, undefined> {
+  #take(item: CriItem): void {
     if (item.kind === "garbage") return this.drop(1n);
     if (item.kind === "dropped") this.drop(item.lines);
     this.#lastNs = item.atNs;
-    yield* this.#gap(item.atNs);
+    this.#addGap(item.atNs);
     if (item.kind === "dropped" || item.atNs < this.#query.sinceNs) return;
-    if (this.#query.channels.has(item.channel)) yield item;
+    if (this.#query.channels.has(item.channel)) this.#ready.push(item);
   }
 
-  *#gap(atNs: bigint): Generator<LogEntry, void, undefined> {
+  #addGap(atNs: bigint): void {
     const [linesDropped, segmentsRemoved] = [this.#linesDropped, this.#segmentsRemoved];
     if (linesDropped === 0n && segmentsRemoved === 0n) return;
     this.#linesDropped = 0n;
     this.#segmentsRemoved = 0n;
-    if (atNs >= this.#query.sinceNs) yield { kind: "gap", atNs, linesDropped, segmentsRemoved };
+    if (atNs < this.#query.sinceNs) return;
+    this.#ready.push({ kind: "gap", atNs, linesDropped, segmentsRemoved });
+  }
+
+  #flush(): readonly LogEntry[] {
+    const ready = this.#ready;
+    this.#ready = [];
+    return ready;
   }
 }
 

@@ -23,9 +23,9 @@ export async function* readLog(
   const wake = new Wake();
   const forgetGate = complete.onOpen(wake.raise);
   signal.addEventListener("abort", wake.raise);
-  // Watched before it is read, so that what is written between is not missed.
-  using _watcher = query.follow ? watchFiles(files, key, wake) : undefined;
   try {
+    // Watched before it is read, so that what is written between is not missed.
+    using _watcher = query.follow ? watchFiles(files, key, wake) : undefined;
     // What is complete is read to its end, so that a last line that was cut off is told of.
     const isWhole = query.follow || complete.isOpen;
     const { start, end: now, removed } = await findPlaces(files, key, query);

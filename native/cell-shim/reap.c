@@ -23,7 +23,7 @@ exited(struct run *run, const siginfo_t *end)
 	else
 		record->reason = by_exit ? BY_EXIT : BY_SIGNAL;
 	drain(run);
-	record_write(cell.runs_directory, record);
+	record_write(&run->file, cell.runs_directory, record);
 	run->flags |= EXITED;
 }
 

@@ -1,8 +1,6 @@
 /* record.c - how a run was, as D and the files of the cell's directory have it. */
 #include "supervisor.h"
 
-#include <stdio.h>
-
 #define RECORD_MAGIC   0x52525541U
 #define RECORD_VERSION 1
 #define RECORD_HEADER  16
@@ -52,34 +50,25 @@ record_encode(const struct record *record, uint8_t *bytes, size_t size)
 }
 
 /*
- * Write the record's file: whole under another name, then renamed, so that a reader sees the old one
- * or the new. No fsync: it dies with the boot, as the process does. Returns 0 or -1.
+ * Write the record's file: made when the run has started, and written over by one pwrite() when it has
+ * ended, through the same descriptor. A reader who comes meanwhile finds a wrong checksum, and reads
+ * again. No rename: over a file that is there, ext4 would flush, for milliseconds. Returns 0 or -1.
  */
 int
-record_write(int directory, const struct record *record)
+record_write(int *file, int directory, const struct record *record)
 {
 	uint8_t bytes[RECORD_HEADER + MAX_RECORD];
-	struct text name = digits(record->run), temporary;
 	size_t size = record_encode(record, bytes + RECORD_HEADER, MAX_RECORD);
 	struct writer out = { bytes, bytes + RECORD_HEADER, false };
-	ssize_t written;
-	int fd;
 
-	join(&temporary, name.is, ".new", "");
 	put_u32(&out, RECORD_MAGIC);
 	put_u16(&out, RECORD_VERSION);
 	put_u16(&out, 0);
 	put_u32(&out, (uint32_t)size);
 	put_u32(&out, crc32(bytes + RECORD_HEADER, size));
 	size += RECORD_HEADER;
-	fd = openat(directory, temporary.is, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-	if (fd < 0)
-		return -1;
-	written = write(fd, bytes, size);
-	if (close(fd) < 0 || written != (ssize_t)size ||
-	    renameat(directory, temporary.is, directory, name.is) < 0) {
-		unlinkat(directory, temporary.is, 0);
-		return -1;
-	}
-	return 0;
+	if (*file < 0)
+		*file = openat(directory, digits(record->run).is,
+			       O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+	return pwrite(*file, bytes, size, 0) == (ssize_t)size ? 0 : -1;
 }

@@ -61,7 +61,9 @@ acquire(void)
 		return NULL;
 	active[active_count++] = slot;
 	run = &runs[slot];
-	*run = (struct run){ .state = STARTING, .pidfd = -1, .report = -1, .events = -1 };
+	*run = (struct run){
+		.state = STARTING, .pidfd = -1, .report = -1, .events = -1, .file = -1
+	};
 	for (int i = 0; i < 2; i++)
 		run->streams[i] = (struct stream){ .fd = -1, .line = lines[slot][i] };
 	run->log.fd = -1;
@@ -78,6 +80,8 @@ release(struct run *run)
 	unwatch(&run->report);
 	unwatch(&run->events);
 	unwatch(&run->pidfd);
+	if (run->file >= 0)
+		close(run->file);
 	for (int stream = 0; stream < 2; stream++)
 		unwatch(&run->streams[stream].fd);
 	give_back(lines[slot], sizeof(lines[slot]));

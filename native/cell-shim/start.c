@@ -194,7 +194,8 @@ resolve(struct run *run)
 	run->state = STARTED_UP;
 	record->pid = run->main;
 	record->started_at = clock_now(CLOCK_REALTIME);
-	record_write(cell.runs_directory, record); /* the event is the truth, this a copy */
+	record_write(&run->file, cell.runs_directory,
+		     record); /* the event is the truth, this a copy */
 	if (run->start_request > 0) {
 		struct writer *out = answer(STARTED, run->start_request);
 

@@ -87,7 +87,7 @@ struct run {
 	bool stopping, killed;
 	uint32_t start_request, stop_request; /* 0: nobody waits for an answer */
 	pid_t stage, main;                    /* 0: none, or reaped */
-	int pidfd, report, events;
+	int pidfd, report, events, file; /* file: of the record */
 	enum step failed;
 	int error;
 	uint32_t stop_signal;
@@ -199,6 +199,6 @@ void cgroup_kill(const struct cgroups *groups, const char *child);
 /* record.c: run records */
 uint32_t crc32(const uint8_t *bytes, size_t size);
 size_t record_encode(const struct record *record, uint8_t *bytes, size_t size);
-int record_write(int directory, const struct record *record);
+int record_write(int *file, int directory, const struct record *record);
 
 #endif

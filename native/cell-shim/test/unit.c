@@ -277,7 +277,7 @@ test_record(void)
 	struct record full = { .run = ~0ULL, .pid = 4, .status = -1, .dropped = 3 };
 	uint8_t bytes[MAX_RECORD];
 	size_t none, all;
-	int dir = open(directory, O_PATH | O_DIRECTORY), fd;
+	int dir = open(directory, O_PATH | O_DIRECTORY), fd = -1;
 	uint8_t file[16 + MAX_RECORD];
 	uint32_t length, crc;
 
@@ -288,7 +288,11 @@ test_record(void)
 	all = record_encode(&full, bytes, sizeof(bytes));
 	CHECK(none > 0 && all == none + 7 * 10 && all <= MAX_RECORD);
 	CHECK(record_encode(&full, bytes, all - 1) == 0);
-	CHECK(record_write(dir, &full) == 0);
+	full.usage.known = 0;
+	CHECK(record_write(&fd, dir, &full) == 0);
+	full.usage.known = 0xfe;
+	CHECK(record_write(&fd, dir, &full) == 0);
+	close(fd);
 	fd = openat(dir, "18446744073709551615", O_RDONLY);
 	CHECK(read(fd, file, sizeof(file)) == (ssize_t)(16 + all));
 	memcpy(&length, file + 8, 4);

@@ -18,11 +18,15 @@ import {
 } from "./cell-file.ts";
 import { errnoOf } from "./errno.ts";
 import { readOwnFile } from "./own-file.ts";
+import { MalformedBytes } from "./shim/bytes.ts";
 import { type RunRecord, readRecordFile } from "./shim/record.ts";
 
 /** More than a request can hold, so more than we can have written. */
 const maxFileBytes = 8 * 1024 * 1024;
 const maxRecordBytes = 4096;
+
+/** A record that is as bad after so many reads was not being written, but is broken. */
+const recordTries = 3;
 
 /** Closed runs whose files are kept; beyond it the oldest go. More than the domain remembers. */
 const keptRuns = 2048;
@@ -99,11 +103,14 @@ export class CellDirectory {
 
   /** The record of a run, if its supervisor wrote one. @throws Error that says what is wrong with it */
   readRecord(run: number): RunRecord | undefined {
-    try {
-      return readRecordFile(readOwnFile(this.#recordPath(run), maxRecordBytes));
-    } catch (cause) {
-      if (errnoOf(cause) === "ENOENT") return undefined;
-      throw cause;
+    for (let triesLeft = recordTries; ; triesLeft--) {
+      try {
+        return readRecordFile(readOwnFile(this.#recordPath(run), maxRecordBytes));
+      } catch (cause) {
+        if (errnoOf(cause) === "ENOENT") return undefined;
+        // The supervisor writes it over in place, once: this may have been that moment.
+        if (!(cause instanceof MalformedBytes) || triesLeft === 1) throw cause;
+      }
     }
   }
 

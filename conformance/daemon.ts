@@ -1,7 +1,9 @@
 import { execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
+import { existsSync } from "node:fs";
 import { mkdtemp, rm } from "node:fs/promises";
 import { createInterface } from "node:readline";
+import { leftOf } from "./host.ts";
 
 const bin = `${import.meta.dirname}/../bin`;
 
@@ -19,51 +21,62 @@ export interface Daemon extends AsyncDisposable {
   readonly log: readonly string[];
 }
 
+export interface DaemonOptions {
+  /** To listen on, beside the Unix socket. */
+  readonly port?: number;
+  readonly env?: Readonly<Record<string, string>>;
+}
+
 /** Why the tests that need a daemon cannot run here, or false. */
 export const needsRoot: string | false = process.getuid?.() === 0 ? false : "a daemon needs root";
 
-/** Start a daemon and wait until it serves. Leaving the scope frees its cells and ends it. */
-export async function startDaemon({ port }: { readonly port?: number } = {}): Promise<Daemon> {
-  const directory = await mkdtemp("/tmp/aurae-");
+/** Start a daemon and wait until it serves. Leaving the scope frees its cells, ends it, and looks for leaks. */
+export async function startDaemon(options: DaemonOptions = {}): Promise<Daemon> {
+  // As /run is: in memory, where state that dies with the boot belongs.
+  const directory = await mkdtemp(existsSync("/dev/shm") ? "/dev/shm/aurae-" : "/tmp/aurae-");
+  execFileSync(`${bin}/aer`, ["pki", "init", `${directory}/pki`], { stdio: "pipe" });
+  const daemon = await spawnDaemon(directory, options);
+  return {
+    ...daemon,
+    async [Symbol.asyncDispose]() {
+      await daemon[Symbol.asyncDispose]();
+      const left = leftOf(directory);
+      await rm(directory, { recursive: true });
+      if (left.length > 0) throw new Error(`The daemon left something: ${left.join(", ")}`);
+    },
+  };
+}
+
+/** Start a daemon on directories that are there already; leaving the scope only ends it. */
+export async function spawnDaemon(
+  directory: string,
+  { port, env = {} }: DaemonOptions = {},
+  cellsStay = false,
+): Promise<Daemon> {
   const pki = `${directory}/pki`;
-  execFileSync(`${bin}/aer`, ["pki", "init", pki], { stdio: ["ignore", "ignore", "inherit"] });
   const socket = `${directory}/run/aurae.sock`;
-  const flags = [
-    ...[
-      "--runtime-dir",
-      `${directory}/run`,
-      "--library-dir",
-      `${directory}/lib`,
-      "--socket",
-      socket,
-    ],
-    ...[
-      "--ca-crt",
-      `${pki}/ca.crt`,
-      "--server-crt",
-      `${pki}/server.crt`,
-      "--server-key",
-      `${pki}/server.key`,
-    ],
-    ...(port === undefined ? [] : ["--listen", `127.0.0.1:${port}`]),
-    "--free-on-exit",
-  ];
-  const child = spawn(`${bin}/auraed`, flags, { stdio: ["ignore", "ignore", "pipe"] });
+  const flags = {
+    ...{ "--runtime-dir": `${directory}/run`, "--library-dir": `${directory}/lib` },
+    ...{ "--socket": socket, "--ca-crt": `${pki}/ca.crt` },
+    ...{ "--server-crt": `${pki}/server.crt`, "--server-key": `${pki}/server.key` },
+    ...(port === undefined ? {} : { "--listen": `127.0.0.1:${port}` }),
+  };
+  const args = [...Object.entries(flags).flat(), ...(cellsStay ? [] : ["--free-on-exit"])];
+  const child = spawn(`${bin}/auraed`, args, {
+    stdio: ["ignore", "ignore", "pipe"],
+    env: { ...process.env, ...env },
+  });
   const log: string[] = [];
   await serving(createInterface({ input: child.stderr }), log);
 
   return {
-    ...{ directory, pid: child.pid ?? 0, log },
-    ...{
-      unixTarget: `unix:${socket}`,
-      tcpTarget: port === undefined ? undefined : `127.0.0.1:${port}`,
-    },
+    ...{ directory, pid: child.pid ?? 0, log, unixTarget: `unix:${socket}` },
+    tcpTarget: port === undefined ? undefined : `127.0.0.1:${port}`,
     client: { ca: `${pki}/ca.crt`, certificate: `${pki}/client.crt`, key: `${pki}/client.key` },
     async [Symbol.asyncDispose]() {
       const exited = child.exitCode === null ? once(child, "exit") : [child.exitCode];
       child.kill("SIGTERM");
       const [code] = await exited;
-      await rm(directory, { recursive: true });
       if (code !== 0) throw new Error(`The daemon ended with ${code}:\n${log.join("\n")}`);
     },
   };

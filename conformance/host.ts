@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import { existsSync, readdirSync, readFileSync, readlinkSync } from "node:fs";
 import { createServer } from "node:net";
 
@@ -58,6 +59,27 @@ export function initOf(pid: number): string | undefined {
 /** The mounts of this process, to be compared before and after. */
 export function mounts(): string {
   return readFileSync("/proc/self/mountinfo", "utf8");
+}
+
+/** What a daemon with that directory has left on the machine: cgroups and processes. */
+export function leftOf(directory: string): readonly string[] {
+  const node = createHash("sha256").update(`${directory}/run`).digest("hex").slice(0, 12);
+  const cgroups = cgroupMounts().map((mount) => `${mount}/aurae/${node}`);
+  const processes = readdirSync("/proc").filter(
+    (pid) => /^\d+$/.test(pid) && commandOf(pid).includes(directory),
+  );
+  return [
+    ...cgroups.filter((path) => existsSync(path)),
+    ...processes.map((pid) => `process ${pid}`),
+  ];
+}
+
+function commandOf(pid: string): string {
+  try {
+    return readFileSync(`/proc/${pid}/cmdline`, "utf8");
+  } catch {
+    return ""; // It has ended.
+  }
 }
 
 /** A port of the loopback address that nobody uses now. */

@@ -108,7 +108,10 @@ async function serve(
     manager.notify({ kind: "stopping", status: "finishing calls" }),
     front.close(AbortSignal.timeout(stopTimeoutMs)),
   ]);
-  if (config.freeOnExit) await cells.freeAll(freeGraceMs);
+  if (config.freeOnExit) {
+    await cells.freeAll(freeGraceMs);
+    if (!(await host.retire())) logger.warn("the launcher and its cgroups stay");
+  }
   logger.info("stopped");
 }
 

@@ -17,6 +17,8 @@ export interface Daemon extends AsyncDisposable {
   readonly tcpTarget: string | undefined;
   /** Files of a client that the daemon knows. */
   readonly client: { readonly ca: string; readonly certificate: string; readonly key: string };
+  /** Resolves when it has ended, however it did. */
+  readonly ended: Promise<unknown>;
   /** What it logged so far, a JSON record a line. */
   readonly log: readonly string[];
 }
@@ -25,6 +27,8 @@ export interface DaemonOptions {
   /** To listen on, beside the Unix socket. */
   readonly port?: number;
   readonly env?: Readonly<Record<string, string>>;
+  /** Its cells outlive it: without `--free-on-exit`. */
+  readonly cellsStay?: boolean;
 }
 
 /** Why the tests that need a daemon cannot run here, or false. */
@@ -50,8 +54,7 @@ export async function startDaemon(options: DaemonOptions = {}): Promise<Daemon> 
 /** Start a daemon on directories that are there already; leaving the scope only ends it. */
 export async function spawnDaemon(
   directory: string,
-  { port, env = {} }: DaemonOptions = {},
-  cellsStay = false,
+  { port, env = {}, cellsStay = false }: DaemonOptions = {},
 ): Promise<Daemon> {
   const pki = `${directory}/pki`;
   const socket = `${directory}/run/aurae.sock`;
@@ -66,18 +69,21 @@ export async function spawnDaemon(
     stdio: ["ignore", "ignore", "pipe"],
     env: { ...process.env, ...env },
   });
+  const ended = once(child, "exit");
   const log: string[] = [];
   await serving(createInterface({ input: child.stderr }), log);
 
   return {
-    ...{ directory, pid: child.pid ?? 0, log, unixTarget: `unix:${socket}` },
+    ...{ directory, pid: child.pid ?? 0, ended, log, unixTarget: `unix:${socket}` },
     tcpTarget: port === undefined ? undefined : `127.0.0.1:${port}`,
     client: { ca: `${pki}/ca.crt`, certificate: `${pki}/client.crt`, key: `${pki}/client.key` },
     async [Symbol.asyncDispose]() {
-      const exited = child.exitCode === null ? once(child, "exit") : [child.exitCode];
+      // Whoever killed it has seen it end.
+      if (child.signalCode !== null) return;
       child.kill("SIGTERM");
-      const [code] = await exited;
-      if (code !== 0) throw new Error(`The daemon ended with ${code}:\n${log.join("\n")}`);
+      await ended;
+      if (child.exitCode !== 0)
+        throw new Error(`The daemon ended with ${child.exitCode}:\n${log.join("\n")}`);
     },
   };
 }

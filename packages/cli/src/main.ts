@@ -11,11 +11,17 @@ async function main(args: readonly string[]): Promise<void> {
   process.stderr.on("error", () => undefined);
   const flags = createGlobalFlags();
   const chosen = findCommand(args, new Set(flags.flatMap(namesWithValue)));
+  let operands: readonly string[] = [];
   try {
-    await (await createProgram(flags, chosen)).parseAsync(args, { from: "user" });
+    const program = await createProgram(flags, chosen);
+    program.hook("preAction", (_program, command) => {
+      operands = command.args;
+    });
+    await program.parseAsync(args, { from: "user" });
   } catch (cause) {
-    const debug = args.slice(0, endOfFlags(args)).includes("--debug");
-    process.exitCode = await report(cause, chosen?.path.join(" ") ?? "", debug);
+    const isDebug = args.slice(0, endOfFlags(args)).includes("--debug");
+    const command = chosen?.path.join(" ") ?? "";
+    process.exitCode = await report(cause, { command, operands, isDebug });
   }
 }
 

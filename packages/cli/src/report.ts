@@ -19,8 +19,18 @@ export class Exit extends Error {
   }
 }
 
+/** How aer was called: what the words about a failure depend on. */
+export interface Called {
+  /** Noun and verb. */
+  readonly command: string;
+  /** What stood on the command line that is no flag. */
+  readonly operands: readonly string[];
+  readonly isDebug: boolean;
+}
+
 /** Say on stderr what failed, why and what to do next; return the exit code. */
-export async function report(cause: unknown, command: string, isDebug: boolean): Promise<number> {
+export async function report(cause: unknown, called: Called): Promise<number> {
+  const { command, operands, isDebug } = called;
   const told = findTold(cause);
   if (told !== undefined) return told;
 
@@ -33,10 +43,17 @@ export async function report(cause: unknown, command: string, isDebug: boolean):
   const isRun = command === "run" || command === "wait";
   const { AuraeError } = await import("@aurae/client");
   if (!(cause instanceof AuraeError)) return isRun ? exitCodes.ownFailure : exitCodes.failure;
-  for (const { field, description } of cause.violations) say(`  ${field}: ${description}`);
-  const next = findNext(cause);
-  if (next !== undefined) say(`Try: ${next}`);
+  sayMore(cause, operands);
   return isRun ? toRunExitCode(cause) : toExitCode(cause);
+}
+
+function sayMore(error: AuraeError, operands: readonly string[]): void {
+  for (const { field, description } of error.violations) {
+    // A single one is in the message already.
+    if (!error.message.includes(description)) say(`  ${field}: ${description}`);
+  }
+  const next = findNext(error, operands);
+  if (next !== undefined) say(`Try: ${next}`);
 }
 
 /** The exit code of what needs no more words. */
@@ -49,9 +66,12 @@ function findTold(cause: unknown): number | undefined {
 }
 
 /** The command that helps, by the reason: what a person would be told by one who knows. */
-function findNext({ reason, metadata, help }: AuraeError): string | undefined {
-  const cell = metadata["cell"] ?? "CELL";
-  const executable = metadata["executable"] ?? "EXECUTABLE";
+function findNext(
+  { reason, metadata, help }: AuraeError,
+  operands: readonly string[],
+): string | undefined {
+  const cell = metadata["cell"] ?? operands[0] ?? "CELL";
+  const executable = metadata["executable"] ?? operands[1] ?? "EXECUTABLE";
   const commands: Readonly<Record<string, string>> = {
     DAEMON_UNREACHABLE: "systemctl status auraed, or --socket with where it listens",
     DAEMON_SILENT: "systemctl status auraed",

@@ -275,3 +275,19 @@ test("start() runs a command without a shell, and a script with one", async () =
     ["echo hello | wc", [], false],
   ]);
 });
+
+test("close() cancels the calls that run", async () => {
+  const asked = later<void>();
+  await using pair = await openPair({
+    wait: () => {
+      asked.resolve();
+      return new Promise(() => undefined);
+    },
+  });
+  const waiting = pair.node.cell("web").waitAll();
+  await asked.promise;
+
+  pair.node.close();
+
+  await assert.rejects(waiting, { code: "CANCELLED" });
+});

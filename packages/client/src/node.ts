@@ -5,7 +5,7 @@ import type { CellRef } from "./cell.ts";
 import { type CellInfo, readCellInfo } from "./cell-info.ts";
 import { Cells } from "./cells.ts";
 import { type LogItem, type LogOptions, type LogSource, Logs } from "./logs.ts";
-import { type CallOptions, createRpcClient, type RpcClient } from "./rpc.ts";
+import { type CallOptions, createRpcClient, type RpcClient, type Wire } from "./rpc.ts";
 
 /** The services of the daemon as they are in the protos, one to one. */
 export interface Rpc {
@@ -21,15 +21,15 @@ export class Node implements AsyncDisposable {
   /** The raw calls. All the rest here is made of them. */
   readonly rpc: Rpc;
   readonly cells: Cells;
-  readonly #channel: Client;
+  readonly #wire: Wire;
   readonly #logs: Logs;
 
   /** Takes over the channel. */
   constructor(channel: Client) {
-    this.#channel = channel;
+    this.#wire = { channel, running: new Set() };
     this.rpc = {
-      cells: createRpcClient(channel, CellService),
-      observe: createRpcClient(channel, Observe),
+      cells: createRpcClient(this.#wire, CellService),
+      observe: createRpcClient(this.#wire, Observe),
     };
     this.#logs = new Logs(this.rpc.observe);
     this.cells = new Cells(this.rpc.cells, this.#logs);
@@ -60,7 +60,8 @@ export class Node implements AsyncDisposable {
 
   /** Close the connection. Calls that run are cancelled. */
   close(): void {
-    this.#channel.close();
+    for (const call of this.#wire.running) call.cancel();
+    this.#wire.channel.close();
   }
 
   // Async, since closing will wait for the calls that run; users write `await using` today.

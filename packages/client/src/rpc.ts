@@ -46,22 +46,28 @@ export type RpcClient<Service extends GenService<GenServiceMethods>> = {
       : never;
 };
 
-/** Make the functions of a service from what the generator wrote about it. The channel stays the caller's. */
+/** A channel, and the calls that run on it: closing a channel of grpc-js ends none of them. */
+export interface Wire {
+  readonly channel: Client;
+  readonly running: Set<{ cancel(): void }>;
+}
+
+/** Make the functions of a service from what the generator wrote about it. The wire stays the caller's. */
 export function createRpcClient<Service extends GenService<GenServiceMethods>>(
-  channel: Client,
+  wire: Wire,
   service: Service,
 ): RpcClient<Service> {
-  const calls = service.methods.map((method) => [method.localName, createCall(channel, method)]);
+  const calls = service.methods.map((method) => [method.localName, createCall(wire, method)]);
   return Object.freeze(Object.fromEntries(calls)) as RpcClient<Service>;
 }
 
-function createCall(channel: Client, method: DescMethod): unknown {
+function createCall(wire: Wire, method: DescMethod): unknown {
   const kind = method.methodKind;
   switch (kind) {
     case "unary":
-      return createUnaryCall(channel, method);
+      return createUnaryCall(wire, method);
     case "server_streaming":
-      return createStreamCall(channel, method);
+      return createStreamCall(wire, method);
     case "client_streaming":
     case "bidi_streaming":
       throw new TypeError(`Cannot call ${method.name}: streams of requests are not supported`);
@@ -70,7 +76,10 @@ function createCall(channel: Client, method: DescMethod): unknown {
   }
 }
 
-function createUnaryCall(channel: Client, method: DescMethod): UnaryCall<DescMessage, DescMessage> {
+function createUnaryCall(
+  { channel, running: all }: Wire,
+  method: DescMethod,
+): UnaryCall<DescMessage, DescMessage> {
   const { path, write, read } = describe(method);
   return function call(request, { signal, timeoutMs } = {}) {
     return new Promise((resolve, reject) => {
@@ -84,11 +93,13 @@ function createUnaryCall(channel: Client, method: DescMethod): UnaryCall<DescMes
         new Metadata(),
         options,
         (error, answer) => {
+          all.delete(running);
           signal?.removeEventListener("abort", cancel);
           if (answer !== undefined) resolve(answer);
           else reject(toThrown(error, signal));
         },
       );
+      all.add(running);
       function cancel(): void {
         running.cancel();
       }
@@ -98,7 +109,7 @@ function createUnaryCall(channel: Client, method: DescMethod): UnaryCall<DescMes
 }
 
 function createStreamCall(
-  channel: Client,
+  { channel, running: all }: Wire,
   method: DescMethod,
 ): StreamCall<DescMessage, DescMessage> {
   const { path, write, read } = describe(method);
@@ -113,6 +124,7 @@ function createStreamCall(
       new Metadata(),
       options,
     );
+    all.add(running);
     function cancel(): void {
       running.cancel();
     }
@@ -124,6 +136,7 @@ function createStreamCall(
     } catch (cause) {
       throw toThrown(cause, signal);
     } finally {
+      all.delete(running);
       signal?.removeEventListener("abort", cancel);
       cancel();
     }

@@ -1,7 +1,7 @@
 import type { LogItem, LogOptions, LogSource, Node } from "@aurae/client";
 import type { Command } from "commander";
 import { parseDurationFlag, parseWhole, readGlobalFlags } from "../flags.ts";
-import { writeLogItem, writeLogItemJson } from "../log-item.ts";
+import { writeLogItems } from "../log-item.ts";
 import { UsageError } from "../report.ts";
 import { openNode } from "../session.ts";
 
@@ -44,8 +44,8 @@ async function logs(
 ): Promise<void> {
   const source = readSource(cell, executable, flags);
   await using node = await openNode(command);
-  const write = readGlobalFlags(command).output === "json" ? writeLogItemJson : writeLogItem;
-  for await (const item of follow(node, source, flags)) await write(item);
+  const isJson = readGlobalFlags(command).output === "json";
+  await writeLogItems(follow(node, source, flags), isJson);
 }
 
 function follow(node: Node, source: LogSource | "daemon", flags: Flags): AsyncGenerator<LogItem> {

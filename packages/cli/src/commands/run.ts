@@ -6,7 +6,7 @@ import { toEndExitCode } from "../exit-codes.ts";
 import { parseDurationFlag, readGlobalFlags } from "../flags.ts";
 import { Interrupts } from "../interrupts.ts";
 import { addLimitFlags, type LimitFlags, readCellSpec } from "../limit-flags.ts";
-import { writeLogItem, writeLogItemJson } from "../log-item.ts";
+import { writeLogItems } from "../log-item.ts";
 import { dim, say, writeJsonLine } from "../output.ts";
 import { Exit } from "../report.ts";
 import { openNode } from "../session.ts";
@@ -48,8 +48,8 @@ async function run(words: readonly string[], flags: Flags, command: Command): Pr
   if (end === undefined) throw new Exit(interrupts.exitCode);
 
   if (isJson) await writeJsonLine({ type: "end", cell: cell.name, ...end });
-  else if (process.stderr.isTTY) say(dim(describeEnd(end)));
-  if (end.reason === "oom") say(`aer: out of memory: ${describeEnd(end)}; try a larger --memory`);
+  else if (process.stderr.isTTY && end.reason !== "oom") say(dim(describeEnd(end)));
+  if (end.reason === "oom") say(`aer: ${describeEnd(end)}\nTry: a larger --memory`);
   if (end.reason === "lost") say("aer: the supervisor of the cell died, and the command with it");
   if (end.linesDropped > 0n) say(`aer: ${end.linesDropped} lines of output could not be kept`);
   throw new Exit(toEndExitCode(end));
@@ -71,7 +71,7 @@ async function runToEnd(
   try {
     if (interrupts.asked.aborted) return undefined;
     const started = await cell.start(run.executable);
-    copied = copyOutput(node, cell, started.run, run.isJson);
+    copied = copyOutput(node, cell, started.run, run.isJson, interrupts.forced);
     obey(interrupts, cell, run);
     const ended = cell.wait(run.executable.name, { run: started.run });
     // When nobody reads our output any more, the command is not worth its end.
@@ -83,15 +83,20 @@ async function runToEnd(
   }
 }
 
+/** Who forces us to leave does not want to read the rest. */
 async function copyOutput(
   node: Node,
   cell: CellHandle,
   run: bigint,
   isJson: boolean,
+  forced: AbortSignal,
 ): Promise<void> {
-  const write = isJson ? writeLogItemJson : writeLogItem;
-  const lines = node.logs({ cell: cell.name, executable: "main", run });
-  for await (const line of lines) await write(line);
+  try {
+    const lines = node.logs({ cell: cell.name, executable: "main", run, signal: forced });
+    await writeLogItems(lines, isJson);
+  } catch (cause) {
+    if (!forced.aborted) throw cause;
+  }
 }
 
 /** Stop the command when we are asked to leave; kill it when we are forced to. How it ended, wait() tells. */

@@ -3,6 +3,7 @@ import { homedir } from "node:os";
 import { dirname, join, resolve } from "node:path";
 import type { CredentialOptions } from "./credentials.ts";
 import { clientDomain, Invalid } from "./errors.ts";
+import { describeSystemError } from "./system-error.ts";
 
 /** With whom to speak and as whom: what flags, variables, files and defaults are asked for. */
 export interface ConnectionOptions extends CredentialOptions {
@@ -93,7 +94,7 @@ async function readText(path: string, isChosen: boolean): Promise<string | undef
     const isAbsent = ["ENOENT", "ENOTDIR"].includes((cause as NodeJS.ErrnoException).code ?? "");
     if (isAbsent && !isChosen) return undefined;
     throw refuse(
-      `Cannot read configuration ${path}: ${isAbsent ? "no such file" : String(cause)}`,
+      `Cannot read configuration ${path}: ${isAbsent ? "no such file" : describeSystemError(cause)}`,
       cause,
     );
   }

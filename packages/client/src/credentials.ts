@@ -1,8 +1,8 @@
 import { X509Certificate } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import { createSecureContext, type SecureContext } from "node:tls";
-import { getSystemErrorMessage } from "node:util";
 import { clientDomain, Invalid } from "./errors.ts";
+import { describeSystemError, isSystemError } from "./system-error.ts";
 
 /** What mutual TLS needs: each a path, or the PEM text itself. */
 export interface CredentialOptions {
@@ -62,8 +62,8 @@ async function readPem(kind: keyof CredentialOptions, value: string): Promise<st
   try {
     return await readFile(value, "utf8");
   } catch (cause) {
-    const reason = hasErrno(cause) && cause.code === "ENOENT" ? "MISSING" : "UNREADABLE";
-    const message = `Cannot read ${titles[kind]} ${value}: ${describe(cause)}`;
+    const reason = isSystemError(cause) && cause.code === "ENOENT" ? "MISSING" : "UNREADABLE";
+    const message = `Cannot read ${titles[kind]} ${value}: ${describeSystemError(cause)}`;
     throw refuse(`CERTIFICATE_${reason}`, message, cause);
   }
 }
@@ -78,12 +78,4 @@ function isPem(value: string): boolean {
 
 function refuse(reason: string, message: string, cause: unknown): Invalid {
   return new Invalid("INVALID_ARGUMENT", message, { reason, domain: clientDomain, cause });
-}
-
-function describe(cause: unknown): string {
-  return hasErrno(cause) ? getSystemErrorMessage(cause.errno) : String(cause);
-}
-
-function hasErrno(cause: unknown): cause is Error & { errno: number; code: string } {
-  return cause instanceof Error && "errno" in cause && typeof cause.errno === "number";
 }

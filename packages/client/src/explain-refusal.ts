@@ -1,10 +1,10 @@
 import { once } from "node:events";
 import { isIP } from "node:net";
 import { checkServerIdentity, connect, type TLSSocket } from "node:tls";
-import { getSystemErrorMessage } from "node:util";
 import { formatAddress } from "./address.ts";
 import { type AuraeError, clientDomain, Denied, Unavailable } from "./errors.ts";
 import type { Peer } from "./peer.ts";
+import { describeSystemError } from "./system-error.ts";
 
 /** How long one step of the attempt may take. */
 const stepMs = 3000;
@@ -123,10 +123,6 @@ function readCode(cause: unknown): string {
 }
 
 function describe(cause: unknown): string {
-  if (cause instanceof Error && "errno" in cause && typeof cause.errno === "number") {
-    return getSystemErrorMessage(cause.errno);
-  }
-  return cause instanceof Error && cause.name === "AbortError"
-    ? "it does not answer"
-    : String(cause);
+  const isLate = cause instanceof Error && cause.name === "AbortError";
+  return isLate ? "it does not answer" : describeSystemError(cause);
 }

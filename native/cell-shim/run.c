@@ -2,7 +2,7 @@
  * run.c - the life of a run: START makes it, its own end or STOP ends it, and when its processes are gone
  * and its pipes have ended it is forgotten.
  *
- *   STARTING --exec--> STARTED_UP: + EXITED, + EMPTY, + CLOSED --> FREE
+ *   STARTING --exec--> STARTED_UP: + EXITED, + EMPTY, + COMPLETE --> FREE
  *       '-- a step failed --> FAILING: until nothing of it is left --> FREE
  */
 #include "supervisor.h"
@@ -185,8 +185,8 @@ update(struct run *run)
 			run->flags |= EMPTY;
 		}
 	}
-	if (run->flags & EMPTY && run->streams[0].fd < 0 && run->streams[1].fd < 0)
-		run->flags |= CLOSED;
+	if (run->flags & EXITED && run->streams[0].fd < 0 && run->streams[1].fd < 0)
+		run->flags |= COMPLETE;
 	if (run->flags != run->told) {
 		run->told = run->flags;
 		put_run(answer(RUN, 0), run);
@@ -197,7 +197,7 @@ update(struct run *run)
 		answered();
 		run->stop_request = 0;
 	}
-	if (run->flags & CLOSED)
+	if (run->flags == CLOSED)
 		release(run);
 }
 

@@ -29,7 +29,7 @@ enum {
 };
 
 /* Flags of a run. */
-enum { EXITED = 1, EMPTY = 2, CLOSED = 4 };
+enum { EXITED = 1, EMPTY = 2, COMPLETE = 4, CLOSED = EXITED | EMPTY | COMPLETE };
 
 enum reason { NONE, BY_EXIT, BY_SIGNAL, BY_OOM, BY_TIMEOUT, ABORTED, BY_TTL, LOST };
 

@@ -134,7 +134,7 @@ function readRuns(
         const report =
           news === undefined ? readClosed(directory, run, isSupervised) : toReport(news);
         if (report === undefined) return [];
-        if (report.logIsComplete) directory.runClosed(run);
+        if (report.treeIsEmpty && report.logIsComplete) directory.runClosed(run);
         return [{ report, spec: readSpec(directory, report, warn) }];
       } catch (cause) {
         warn(`Cannot read run ${run} in ${directory.path}: ${inWords(cause)}`);

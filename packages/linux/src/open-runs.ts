@@ -19,7 +19,7 @@ interface OpenRun {
   readonly latest: RunNews | undefined;
 }
 
-/** The runs of a cell that are not closed, and the cgroups made for them. */
+/** The runs of a cell of which something is left to come, and the cgroups made for them. */
 export class OpenRuns {
   readonly #options: OpenRunsOptions;
   readonly #runs = new Map<number, OpenRun>();
@@ -65,7 +65,7 @@ export class OpenRuns {
     const { run, executable } = news.record;
     this.#runs.set(run, { executable, latest: news });
     this.#report(news);
-    if (!news.logIsComplete) return;
+    if (!(news.treeIsEmpty && news.logIsComplete)) return;
     this.#runs.delete(run);
     this.#options.directory.runClosed(run);
   }

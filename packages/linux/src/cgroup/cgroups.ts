@@ -62,7 +62,7 @@ export class Cgroups {
    * Without version 2 it cannot, and the launcher stays until the boot ends: false then.
    */
   async retire(): Promise<boolean> {
-    const nodes = this.#used(false).map((hierarchy) => this.#nodeDirectory(hierarchy));
+    const nodes = this.#used(true).map((hierarchy) => this.#nodeDirectory(hierarchy));
     if (!this.#isV2Mounted) return false;
     for (const node of nodes) {
       const kill = join(node, "_shim", "cgroup.kill");

@@ -56,7 +56,7 @@ export interface RunNews {
 export interface SupervisorState {
   /** Undefined when the init has died. */
   readonly init: ProcessIdentity | undefined;
-  /** Every run that is not closed. */
+  /** Every run of which something is left to come. */
   readonly runs: readonly RunNews[];
 }
 
@@ -181,7 +181,7 @@ export function readInitDied(payload: Buffer): { readonly how: number; readonly 
   return died;
 }
 
-/** Flags: 1 exited, which the record tells too; 2 empty; 4 closed. */
+/** Flags: 1 exited, which the record tells too; 2 its tree is empty; 4 its log is complete. */
 function readRun(reader: ByteReader): RunNews {
   const flags = reader.u8();
   const record = readRecord(reader.bytes());

@@ -25,6 +25,7 @@ exited(struct run *run, const siginfo_t *end)
 	drain(run);
 	record_write(&run->file, cell.runs_directory, record);
 	run->flags |= EXITED;
+	run->exited = clock_now(CLOCK_MONOTONIC);
 }
 
 /* Reap a stage if it has ended; returns whether it still lives. */

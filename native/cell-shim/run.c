@@ -16,6 +16,7 @@
 #define FLOOD_IS_OVER (100 * MILLISECONDS) /* after the last read that was not */
 #define LOOK_KILLED   (10 * MILLISECONDS)
 #define LOOK_EXITED   (250 * MILLISECONDS)
+#define MOMENT        (5 * MILLISECONDS) /* in which a tree mostly follows its main process */
 
 struct run runs[MAX_RUNS];
 uint32_t active[MAX_RUNS], active_count;
@@ -187,6 +188,12 @@ update(struct run *run)
 	}
 	if (run->flags & EXITED && run->streams[0].fd < 0 && run->streams[1].fd < 0)
 		run->flags |= COMPLETE;
+	/* One frame for both ends wakes D once; and who starts the name again finds its tree gone. */
+	if (run->flags & EXITED && !(run->flags & EMPTY) && !(run->told & EXITED) &&
+	    clock_now(CLOCK_MONOTONIC) < run->exited + MOMENT) {
+		wake_at(run->look_at = run->exited + MOMENT);
+		return;
+	}
 	if (run->flags != run->told) {
 		run->told = run->flags;
 		put_run(answer(RUN, 0), run);

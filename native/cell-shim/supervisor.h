@@ -87,11 +87,11 @@ struct run {
 	bool stopping, killed;
 	uint32_t start_request, stop_request; /* 0: nobody waits for an answer */
 	pid_t stage, main;                    /* 0: none, or reaped */
-	int pidfd, report, events, file; /* file: of the record */
+	int pidfd, report, events, file;      /* file: of the record */
 	enum step failed;
 	int error;
 	uint32_t stop_signal;
-	int64_t deadline, look_at;
+	int64_t deadline, look_at, exited; /* of CLOCK_MONOTONIC */
 	struct stream streams[2];
 	struct log log;
 	struct record record;

@@ -1,8 +1,8 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdtemp, readdir, rm } from "node:fs/promises";
+import { mkdtemp, rm } from "node:fs/promises";
 import { createInterface } from "node:readline";
-import { cgroupsOf, mounts } from "@aurae/conformance/host";
+import { leftOf, mounts } from "@aurae/conformance/host";
 import { openTerminal, type Terminal } from "./terminal.ts";
 
 /** The main job, from nothing to nothing: a PKI, a daemon, a cell with limits, real programs, the clean end. */
@@ -22,8 +22,17 @@ try {
   await run("aer", ["pki", "init", `${directory}/pki`]);
 
   say("A daemon of our own, on a Unix socket with mutual TLS");
-  await using _daemon = await startDaemon(terminal);
+  {
+    await using _daemon = await startDaemon(terminal);
+    await showCells();
+    say("The daemon ends");
+  }
+  proveNothingIsLeft();
+} finally {
+  await rm(directory, { recursive: true, force: true });
+}
 
+async function showCells(): Promise<void> {
   say("A cell: namespaces of its own, half a CPU, 64 MiB, at most 50 processes");
   const limits = ["--cpus", "0.5", "--memory", "64M", "--memory-swap", "0", "--pids", "50"];
   await run("aer", ["cell", "allocate", "shop", ...limits]);
@@ -35,7 +44,7 @@ try {
     "shop",
     "fruit",
     "--sh",
-    "printf 'pear\\nfig\\napple\\n' | sort | nl",
+    'printf "pear\\nfig\\napple\\n" | sort | nl',
   ]);
   await run("aer", ["logs", "shop", "fruit", "-f"]);
 
@@ -72,9 +81,6 @@ try {
   say("Free the cell: nothing is left of it but its logs");
   await run("aer", ["cell", "free", "shop"]);
   await run("aer", ["cell", "list"]);
-  await proveNothingIsLeft();
-} finally {
-  await rm(directory, { recursive: true, force: true });
 }
 
 /** Start auraed and wait until it serves; leaving the scope ends it. */
@@ -100,7 +106,9 @@ async function startDaemon({ note }: Terminal): Promise<AsyncDisposable> {
     console.error(line);
   }
   daemon.stderr.resume();
-  note(`auraed serves as process ${daemon.pid}`);
+  note(
+    `auraed serves as process ${daemon.pid}; aer finds it by AER_SOCKET and the AER_ variables of its certificates`,
+  );
   return {
     async [Symbol.asyncDispose]() {
       daemon.kill("SIGTERM");
@@ -109,13 +117,8 @@ async function startDaemon({ note }: Terminal): Promise<AsyncDisposable> {
   };
 }
 
-async function proveNothingIsLeft(): Promise<void> {
-  const cells = await readdir(`${directory}/run/cells`);
-  const left = [
-    ...[...cgroupsOf("shop").values()].map((path) => `cgroup ${path}`),
-    ...cells.map((id) => `state of cell ${id}`),
-    ...(mounts() === mountsBefore ? [] : ["a mount"]),
-  ];
+function proveNothingIsLeft(): void {
+  const left = [...leftOf(directory), ...(mounts() === mountsBefore ? [] : ["a mount"])];
   if (left.length > 0) throw new Error(`Something is left: ${left.join(", ")}`);
-  terminal.note("No cgroup, no state, no mount is left; the logs are kept for seven days");
+  terminal.note("Nothing is left: no process, no cgroup, no mount");
 }

@@ -10,8 +10,7 @@
 
 extern char **environ;
 
-static long long
-now(void)
+static long long now(void)
 {
 	struct timespec at;
 
@@ -19,8 +18,7 @@ now(void)
 	return at.tv_sec * 1000000000LL + at.tv_nsec;
 }
 
-int
-main(int argc, char **argv)
+int main(int argc, char **argv)
 {
 	int count = argc > 2 ? atoi(argv[1]) : 0;
 

@@ -4,43 +4,32 @@
  */
 #include "supervisor.h"
 
+#include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 
-#define BATCH 256
+#define BATCH   256
+#define MEMBERS (512 * 1024) /* bytes of a cgroup.procs with 65,536 pids */
 
-/* Take a hierarchy in. */
-void
-cgroup_add(struct cgroups *groups, int dir, uint32_t roles)
+/* openat() of a path that is put together as printf() does; a file that is made is ours alone. */
+int open_at(int dir, int flags, const char *format, ...)
 {
-	int index = (int)groups->count;
+	char path[512];
+	va_list list;
+	int length;
 
-	if (index == 0)
-		groups->v2 = groups->freezer = groups->members = -1;
-	groups->dir[index] = dir;
-	groups->roles[index] = roles;
-	groups->count++;
-	if (roles & ROLE_V2)
-		groups->v2 = index;
-	else if (roles & ROLE_FREEZER)
-		groups->freezer = index;
-	groups->members = groups->v2 >= 0 ? groups->v2 : groups->freezer >= 0 ? groups->freezer : 0;
+	va_start(list, format);
+	length = vsnprintf(path, sizeof(path), format, list);
+	va_end(list);
+	errno = ENAMETOOLONG;
+	return length < (int)sizeof(path) ? openat(dir, path, flags | O_CLOEXEC, 0600) : -1;
 }
 
-/* Open a file of a child directory ("." is the cell's own); returns the descriptor or -1. */
-int
-cgroup_open(const struct cgroups *groups, int index, const char *child, const char *file, int flags)
+/* Read a small file as text; returns false, and an empty text, when it is not there or empty. */
+bool read_at(int dir, const char *directory, const char *file, char text[PAGE])
 {
-	struct text path;
-
-	return openat(groups->dir[index], join(&path, child, "/", file), flags | O_CLOEXEC);
-}
-
-/* Read a small file into `text`; returns false, and an empty text, when it is not there. */
-static bool
-get(const struct cgroups *groups, int index, const char *child, const char *file, char text[1024])
-{
-	int fd = cgroup_open(groups, index, child, file, O_RDONLY);
-	ssize_t n = fd < 0 ? -1 : read(fd, text, 1023);
+	int fd = open_at(dir, O_RDONLY, "%s/%s", directory, file);
+	ssize_t n = fd < 0 ? -1 : read(fd, text, PAGE - 1);
 
 	text[n < 0 ? 0 : n] = 0;
 	if (fd >= 0)
@@ -49,10 +38,9 @@ get(const struct cgroups *groups, int index, const char *child, const char *file
 }
 
 /* Write a word into a file. What fails shows in what happens next: the processes stay. */
-static void
-set(const struct cgroups *groups, int index, const char *child, const char *file, const char *word)
+static void set(int group, const char *child, const char *file, const char *word)
 {
-	int fd = cgroup_open(groups, index, child, file, O_WRONLY);
+	int fd = open_at(cell.group[group], O_WRONLY, "%s/%s", child, file);
 
 	if (fd < 0)
 		return;
@@ -62,17 +50,14 @@ set(const struct cgroups *groups, int index, const char *child, const char *file
 }
 
 /* Find the number after `key` at the beginning of a line ("" is the whole file). */
-bool
-cgroup_text_value(const char *text, const char *key, uint64_t *value)
+bool text_value(const char *text, const char *key, uint64_t *value)
 {
 	size_t length = strlen(key);
 
 	for (const char *line = text; line; line = strchr(line, '\n'), line += line != NULL) {
-		const char *digits = line + length;
+		const char *digits = line + length + (length > 0);
 
-		if (strncmp(line, key, length) != 0)
-			continue;
-		if (length > 0 && *digits++ != ' ')
+		if (strncmp(line, key, length) != 0 || (length > 0 && line[length] != ' '))
 			continue;
 		if (*digits < '0' || *digits > '9')
 			return false;
@@ -87,31 +72,29 @@ cgroup_text_value(const char *text, const char *key, uint64_t *value)
  * (EPOLLPRI) from this look on, so no change is missed; a directory that has gone is empty. On v1 a
  * directory is looked at alone, without what is below it.
  */
-bool
-cgroup_populated(const struct cgroups *groups, const char *child, int *events)
+bool cgroup_populated(const char *child, int *events)
 {
-	char text[1024];
+	char text[PAGE];
 	uint64_t populated = 0;
 	ssize_t n;
 
-	if (groups->v2 < 0)
-		return get(groups, groups->members, child, "cgroup.procs", text);
+	if (cell.v2 < 0)
+		return read_at(cell.group[cell.members], child, "cgroup.procs", text);
 	if (*events < 0)
-		*events = cgroup_open(groups, groups->v2, child, "cgroup.events", O_RDONLY);
+		*events = open_at(cell.group[cell.v2], O_RDONLY, "%s/cgroup.events", child);
 	/* Out of descriptors or memory: nobody knows, so nothing may be taken for empty. */
 	if (*events < 0)
 		return errno != ENOENT && errno != ENODEV;
 	n = pread(*events, text, sizeof(text) - 1, 0);
 	text[n < 0 ? 0 : n] = 0;
-	return cgroup_text_value(text, "populated", &populated) && populated != 0;
+	return text_value(text, "populated", &populated) && populated != 0;
 }
 
 /* Where the counters are: in a hierarchy with this role, of v2 or v1; in nanoseconds or `scale` of them. */
 static const struct counter {
 	uint32_t role;
 	bool v2;
-	enum usage_key key;
-	uint64_t scale;
+	uint32_t key, scale;
 	const char *file, *name;
 } counters[] = {
 	{ ROLE_CPU, true, CPU_USER, 1000, "cpu.stat", "user_usec" },
@@ -131,91 +114,68 @@ static const struct counter {
 };
 
 /* Read what a run has used, from whichever hierarchy can tell. */
-void
-cgroup_usage(const struct cgroups *groups, const char *child, struct usage *usage)
+void cgroup_usage(const char *child, struct record *record)
 {
-	char text[1024];
+	char text[PAGE];
 	uint64_t value;
 
-	for (int i = 0; i < (int)groups->count; i++)
-		for (const struct counter *each = counters;
-		     each < counters + sizeof(counters) / sizeof(counters[0]); each++) {
-			if (!(groups->roles[i] & each->role) || each->v2 != (i == groups->v2) ||
-			    !get(groups, i, child, each->file, text) ||
-			    !cgroup_text_value(text, each->name, &value))
+	for (uint32_t i = 0; i < cell.groups; i++)
+		for (size_t row = 0; row < sizeof(counters) / sizeof(counters[0]); row++) {
+			const struct counter *counter = &counters[row];
+
+			if (!(cell.roles[i] & counter->role) ||
+			    counter->v2 != ((int)i == cell.v2) ||
+			    !read_at(cell.group[i], child, counter->file, text) ||
+			    !text_value(text, counter->name, &value))
 				continue;
-			usage->known |= 1U << each->key;
-			usage->value[each->key] = value * each->scale;
+			record->known |= 1U << counter->key;
+			record->usage[counter->key] = value * counter->scale;
 		}
 }
 
-/* Read the next pid of a cgroup.procs, across reads; 0 at the end. */
-static pid_t
-next_pid(int fd, char text[1024], size_t *at, size_t *size)
+/* Read the pids of a directory into `text`, each after a newline. */
+static void list(const char *child, char text[MEMBERS])
 {
-	pid_t pid = 0;
+	int fd = open_at(cell.group[cell.members], O_RDONLY, "%s/cgroup.procs", child);
+	size_t size = 1;
+	ssize_t n = 0;
 
-	for (;; ++*at) {
-		if (*at == *size) {
-			ssize_t n = read(fd, text, 1024);
-
-			*at = 0;
-			*size = n > 0 ? (size_t)n : 0;
-			if (n <= 0)
-				return pid;
-		}
-		if (text[*at] >= '0' && text[*at] <= '9')
-			pid = pid * 10 + (text[*at] - '0');
-		else if (pid > 0)
-			return pid;
-	}
-}
-
-/* Fill `pids` with members from number `skip` on, or signal those who still are; returns how many. */
-static int
-members(const struct cgroups *groups, const char *child, int skip, pid_t *pids, int *fds,
-	int number)
-{
-	char text[1024];
-	size_t at = 0, size = 0;
-	int fd = cgroup_open(groups, groups->members, child, "cgroup.procs", O_RDONLY);
-	int found = 0;
-	pid_t pid;
-
-	if (fd < 0)
-		return 0;
-	while ((pid = next_pid(fd, text, &at, &size)) > 0) {
-		if (number == 0 && skip-- <= 0 && found < BATCH)
-			pids[found++] = pid;
-		for (int i = 0; number > 0 && i < BATCH && pids[i] > 0; i++)
-			if (pids[i] == pid && fds[i] >= 0)
-				sys_pidfd_signal(fds[i], number);
-	}
-	close(fd);
-	return found;
+	text[0] = '\n';
+	while (fd >= 0 && (n = read(fd, text + size, MEMBERS - 1 - size)) > 0)
+		size += (size_t)n;
+	text[size] = 0;
+	if (fd >= 0)
+		close(fd);
 }
 
 /*
  * Signal every process of a directory, and none beside: a pidfd may be of a process that got its pid
- * anew, so who still is a member after all pidfds are open is who is meant.
+ * anew, so who still is a member after the pidfds are open is who is meant.
  */
-void
-cgroup_signal(const struct cgroups *groups, const char *child, int number)
+void cgroup_signal(const char *child, int number)
 {
-	pid_t pids[BATCH];
-	int fds[BATCH] = { 0 }, found, skip = 0;
+	static char members[MEMBERS], still[MEMBERS];
+	char line[16], *at = members;
+	int fds[BATCH], pids[BATCH], count;
 
+	list(child, members);
 	do {
-		memset(pids, 0, sizeof(pids));
-		found = members(groups, child, skip, pids, fds, 0);
-		for (int i = 0; i < found; i++)
-			fds[i] = sys_pidfd_open(pids[i]);
-		members(groups, child, 0, pids, fds, number);
-		for (int i = 0; i < found; i++)
-			if (fds[i] >= 0)
-				close(fds[i]);
-		skip += found;
-	} while (found == BATCH);
+		for (count = 0; count < BATCH && at[0] && at[1]; count++) {
+			pids[count] = (int)strtol(at + 1, &at, 10);
+			fds[count] = sys_pidfd_open(pids[count]);
+		}
+		list(child, still);
+		for (int i = 0; i < count; i++) {
+			snprintf(line, sizeof(line), "\n%d\n", pids[i]);
+			if (fds[i] < 0)
+				continue;
+			if (strstr(still, line))
+				syscall(SYS_pidfd_send_signal, fds[i], number, NULL, 0);
+			close(fds[i]);
+		}
+	} while (count == BATCH);
+	give_back(members, sizeof(members));
+	give_back(still, sizeof(still));
 }
 
 /*
@@ -223,16 +183,15 @@ cgroup_signal(const struct cgroups *groups, const char *child, int number)
  * cannot fork away, and the caller comes again until it is empty. What a v1 freezer holds dies of
  * neither before it is thawed.
  */
-void
-cgroup_kill(const struct cgroups *groups, const char *child)
+void cgroup_kill(const char *child)
 {
-	if (groups->v2 >= 0) {
-		set(groups, groups->v2, child, "cgroup.kill", "1");
+	if (cell.v2 >= 0) {
+		set(cell.v2, child, "cgroup.kill", "1");
 	} else {
-		if (groups->freezer >= 0)
-			set(groups, groups->freezer, child, "freezer.state", "FROZEN");
-		cgroup_signal(groups, child, SIGKILL);
+		if (cell.freezer >= 0)
+			set(cell.freezer, child, "freezer.state", "FROZEN");
+		cgroup_signal(child, SIGKILL);
 	}
-	if (groups->freezer >= 0)
-		set(groups, groups->freezer, child, "freezer.state", "THAWED");
+	if (cell.freezer >= 0)
+		set(cell.freezer, child, "freezer.state", "THAWED");
 }

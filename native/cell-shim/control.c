@@ -1,74 +1,65 @@
 /*
- * control.c - the connection to D: frames in, answers and events out. There is one D at a time, and the
- * next one has to say the right hello before it takes the place of the last.
+ * control.c - the connection to D: frames in, answers and events out. There is one D at a time. The
+ * socket is root's alone, so who connects is the next one, and takes the place of the last at once.
  */
 #include "supervisor.h"
 
 #include <sys/epoll.h>
 #include <sys/socket.h>
-#include <sys/time.h>
 
 #ifndef AURAE_BUILD
 #define AURAE_BUILD "development"
 #endif
 
-#define QUEUE_SIZE 65536
-#define LARGEST    (MAX_RUNS * (MAX_RECORD + 8) + 64) /* STATE_IS with every slot in use */
+#define LARGEST     (MAX_RUNS * (MAX_RECORD + 8) + 64) /* STATE_IS with every slot in use */
+#define SEND_BUFFER (1 << 20) /* what D may leave unread before it is disconnected */
 
-static _Alignas(4096) uint8_t input[FRAME_HEADER + FRAME_MAX];
-static _Alignas(4096) uint8_t queue[QUEUE_SIZE + LARGEST];
+static _Alignas(PAGE) uint8_t input[FRAME_HEADER + FRAME_MAX];
+static _Alignas(PAGE) uint8_t output[LARGEST];
 static size_t held; /* bytes in input: the beginning of a frame that has not come whole */
-static struct writer out = { queue, queue + sizeof(queue), false };
-static uint8_t *frame; /* that is being written */
-static bool greeted, waits_to_send;
-static int control = CONTROL_FD, listener = -1, caller = -1;
+static struct writer out;
+static bool greeted;
+static int control = -1, listener = -1;
 
 /* The connection has ended. Before there is a cell nobody could find us again. */
-static void
-hang_up(void)
+static void hang_up(void)
 {
 	unwatch(&control);
 	held = 0;
-	out.at = queue;
-	out.full = greeted = waits_to_send = false;
-	run_forget_requests();
+	greeted = false;
+	each_run(run)
+		run->start_request = run->stop_request = 0;
 	cell.end_request = 0;
 	if (!cell.enclosed)
-		leave(1);
+		_exit(1);
 }
 
-/*
- * Begin a frame for D; what is written goes nowhere when there is no connection, or nobody to answer.
- * A D that has let the queue fill is gone before: it may connect again and ask.
- */
-struct writer *
-answer(uint16_t type, uint32_t request)
+/* Begin a frame for D. */
+struct writer *answer(uint16_t type, uint32_t request)
 {
-	if (control >= 0 && out.at - queue > QUEUE_SIZE)
-		hang_up();
-	frame = frame_begin(&out, type, request);
+	out = (struct writer){ output, output + sizeof(output), false };
+	frame_begin(&out, type, request);
 	return &out;
 }
 
-/* End it. It is sent when all that happened at once has been written. */
-void
-answered(void)
+/*
+ * Send it, if there is a D. Nobody waits for one that does not read: it is disconnected when its
+ * socket is full, and may connect again and ask.
+ */
+void answered(void)
 {
-	uint16_t type;
-	uint32_t request;
+	size_t size = (size_t)(out.at - output);
 
-	memcpy(&type, frame + 4, sizeof(type));
-	memcpy(&request, frame + 6, sizeof(request));
-	if (control < 0 || out.full || (request == 0 && type != RUN && type != INIT_DIED))
-		out.at = frame;
-	else
-		frame_end(&out, frame);
-	out.full = false;
+	frame_end(output, &out);
+	if (control >= 0 &&
+	    send(control, output, size, MSG_DONTWAIT | MSG_NOSIGNAL) != (ssize_t)size)
+		hang_up();
+	if (size > PAGE)
+		give_back(output, sizeof(output));
 }
 
 /* Answer that a step failed. Request 0 is nobody's. */
-void
-answer_failed(uint32_t request, int error, enum step step)
+void answer_failed(uint32_t request, enum step step, int error)
 {
 #define STEP_NAME(name) #name,
 	static const char *const names[] = { STEPS(STEP_NAME) };
@@ -81,59 +72,16 @@ answer_failed(uint32_t request, int error, enum step step)
 	answered();
 }
 
-/* Send what is queued, as far as it goes without waiting. */
-void
-control_send(void)
-{
-	size_t size = (size_t)(out.at - queue);
-	ssize_t n;
-
-	if (control < 0 || size == 0)
-		return;
-	n = send(control, queue, size, MSG_DONTWAIT | MSG_NOSIGNAL);
-	if (n < 0 && errno != EAGAIN && errno != EINTR) {
-		hang_up();
-		return;
-	}
-	if (n > 0) {
-		memmove(queue, queue + n, size - (size_t)n);
-		out.at -= n;
-		if (size > PAGE)
-			give_back(queue + PAGE, sizeof(queue) - PAGE);
-	}
-	if (waits_to_send != (out.at > queue)) {
-		waits_to_send = out.at > queue;
-		rewatch(control, waits_to_send ? EPOLLIN | EPOLLOUT : EPOLLIN, CONTROL, 0);
-	}
-}
-
-/* End, but let the last frames go first: for a second at most. */
-_Noreturn void
-leave(int status)
-{
-	struct timeval limit = { .tv_sec = 1 };
-
-	if (control >= 0 && out.at > queue) {
-		setsockopt(control, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof(limit));
-		send(control, queue, (size_t)(out.at - queue), MSG_NOSIGNAL);
-	}
-	_exit(status);
-}
-
 /*
  * Read a hello, and answer with ours, also when it is of another version: so its sender learns whom
  * it met. Returns whether it was right: the first one names the cell, the next ones have to know it.
  */
-static bool
-greet(int fd, struct reader *in)
+static bool greet(struct reader *in)
 {
-	uint8_t bytes[256];
-	struct writer reply = { bytes, bytes + sizeof(bytes), false };
 	uint32_t magic = take_u32(in);
 	uint16_t version = take_u16(in);
 	const char *id = take_text(in, sizeof(cell.id) - 1);
 	const char *boot = take_text(in, sizeof(cell.boot) - 1);
-	uint8_t *hello;
 
 	take_text(in, 128); /* its build is for people */
 	if (!take_end(in) || magic != HELLO_MAGIC || strlen(id) != sizeof(cell.id) - 1)
@@ -142,58 +90,71 @@ greet(int fd, struct reader *in)
 		strcpy(cell.id, id);
 		strcpy(cell.boot, boot);
 	}
-	hello = frame_begin(&reply, HELLO, 0);
-	put_u32(&reply, HELLO_MAGIC);
-	put_u16(&reply, HELLO_VERSION);
-	put_text(&reply, cell.id);
-	put_text(&reply, cell.boot);
-	put_text(&reply, AURAE_BUILD);
-	frame_end(&reply, hello);
-	send(fd, bytes, (size_t)(reply.at - bytes), MSG_DONTWAIT | MSG_NOSIGNAL);
+	answer(HELLO, 0);
+	put_u32(&out, HELLO_MAGIC);
+	put_u16(&out, HELLO_VERSION);
+	put_text(&out, cell.id);
+	put_text(&out, cell.boot);
+	put_text(&out, AURAE_BUILD);
+	answered();
 	return version == HELLO_VERSION && strcmp(id, cell.id) == 0 && strcmp(boot, cell.boot) == 0;
 }
 
-/* Do what a frame asks; returns false when it is none of ours, and then nothing was done. */
-static bool
-serve(uint16_t type, uint32_t request, struct reader *in)
+/* STOP and SIGNAL: of a run that D knows. What has ended already is collected first: it was not us. */
+static void stop_or_signal(uint16_t type, uint32_t request, uint64_t id, int number, uint32_t grace)
 {
-	uint64_t run;
-	uint32_t number, grace;
+	struct run *run;
+
+	collect();
+	run = run_by_id(id);
+	if (!run || run->state == FAILING || (type == SIGNAL && run->main == 0)) {
+		answer_failed(request, STEP_run, ESRCH);
+	} else if (number <= 0 || number >= _NSIG) {
+		answer_failed(request, STEP_run, EINVAL);
+	} else if (type == SIGNAL) {
+		kill(run->main, number); /* only we reap, so it has this pid still */
+		answer(DONE, request);
+		answered();
+	} else {
+		answer_failed(run->stop_request, STEP_stop, ECANCELED);
+		run->stop_request = request;
+		run_stop(run, number, clock_now(CLOCK_MONOTONIC) + grace * MILLISECONDS);
+	}
+}
+
+/* Do what a frame asks; returns false when it is none of ours, and then nothing was done. */
+static bool serve(uint16_t type, uint32_t request, struct reader *in)
+{
+	uint64_t run = 0;
+	uint32_t number = 0, grace = 0;
 
 	if (!greeted)
-		return greeted = type == HELLO && greet(control, in);
+		return greeted = type == HELLO && greet(in);
 	if (request == 0 || cell.enclosed == (type == ENCLOSE))
 		return false;
-	switch (type) {
-	case ENCLOSE:
-		cell_enclose(request, in);
+	if (type == ENCLOSE || type == START) {
+		(type == START ? start_run : cell_enclose)(request, in);
 		return !in->bad;
-	case START:
-		run_start(request, in);
-		return !in->bad;
-	case STOP:
-	case SIGNAL:
+	}
+	if (type == STOP || type == SIGNAL) {
 		run = take_u64(in);
 		number = take_u32(in);
-		grace = type == STOP ? take_u32(in) : 0;
-		if (!take_end(in))
-			return false;
-		if (type == STOP)
-			run_stop(request, run, number, grace);
-		else
-			run_signal(request, run, number);
+	}
+	if (type == STOP || type == END)
+		grace = take_u32(in);
+	if (!take_end(in))
+		return false;
+	switch (type) {
+	case STOP:
+	case SIGNAL:
+		stop_or_signal(type, request, run, (int)number, grace);
 		return true;
 	case STATE:
-		if (!take_end(in))
-			return false;
 		cell_state(answer(STATE_IS, request));
 		run_list(&out);
 		answered();
 		return true;
 	case END:
-		grace = take_u32(in);
-		if (!take_end(in))
-			return false;
 		cell_end(request, grace);
 		return true;
 	default:
@@ -201,32 +162,28 @@ serve(uint16_t type, uint32_t request, struct reader *in)
 	}
 }
 
-/* Find the frame at `in`: its whole size, 0 when it has not come whole, -1 when it is longer than `max`. */
-static ssize_t
-next_frame(struct reader *in, size_t max, uint16_t *type, uint32_t *request)
+/* Serve the frame at `in`; returns its size, 0 when it has not come whole, -1 when it is a bad one. */
+static ssize_t serve_next(struct reader in)
 {
-	uint32_t length = take_u32(in);
+	uint32_t length = take_u32(&in), request;
+	uint16_t type = take_u16(&in);
 
-	*type = take_u16(in);
-	*request = take_u32(in);
-	if (in->bad)
+	request = take_u32(&in);
+	if (in.bad)
 		return 0;
-	if (length > max)
+	if (length > FRAME_MAX)
 		return -1;
-	if (length > (size_t)(in->end - in->at))
+	if (length > (size_t)(in.end - in.at))
 		return 0;
-	in->end = in->at + length;
-	return FRAME_HEADER + (ssize_t)length;
+	in.end = in.at + length;
+	return serve(type, request, &in) ? FRAME_HEADER + (ssize_t)length : -1;
 }
 
 /* Take in what D has sent and serve every frame that is whole. A bad one ends the connection. */
-static void
-hear(void)
+static void hear(void)
 {
 	ssize_t n = recv(control, input + held, sizeof(input) - held, MSG_DONTWAIT);
 	size_t at = 0, had;
-	uint32_t request;
-	uint16_t type;
 
 	if (n < 0 && (errno == EAGAIN || errno == EINTR))
 		return;
@@ -235,16 +192,11 @@ hear(void)
 		return;
 	}
 	had = held += (size_t)n;
-	for (;;) {
-		struct reader in = { input + at, input + held, false };
-
-		n = next_frame(&in, FRAME_MAX, &type, &request);
-		if (n < 0 || (n > 0 && !serve(type, request, &in)))
-			hang_up();
-		if (n == 0 || control < 0)
-			break;
+	while ((n = serve_next((struct reader){ input + at, input + held, false })) > 0 &&
+	       control >= 0)
 		at += (size_t)n;
-	}
+	if (n < 0)
+		hang_up();
 	if (control >= 0) {
 		held -= at;
 		memmove(input, input + at, held);
@@ -253,56 +205,33 @@ hear(void)
 		give_back(input + PAGE, sizeof(input) - PAGE);
 }
 
-/* A caller has sent something: if it is the right hello, and whole, its connection is the control now. */
-static void
-hear_caller(void)
+/* Take a connection for the one to D. One that cannot be watched is as good as gone. */
+void control_adopt(int fd)
 {
-	uint8_t bytes[512];
-	/* A look only: what follows the hello stays in the socket, for hear(). */
-	ssize_t n = recv(caller, bytes, sizeof(bytes), MSG_DONTWAIT | MSG_PEEK);
-	struct reader in = { bytes, bytes + (n < 0 ? 0 : n), false };
-	uint32_t request;
-	uint16_t type = 0;
+	int size = SEND_BUFFER;
 
-	if (n > 0)
-		n = next_frame(&in, sizeof(bytes) - FRAME_HEADER, &type, &request);
-	else
-		n = -1;
-	if (n == 0)
-		return;
-	if (n < 0 || type != HELLO || !greet(caller, &in)) {
-		unwatch(&caller);
-		return;
-	}
-	hang_up();
-	recv(caller, bytes, (size_t)n, MSG_DONTWAIT);
-	control = caller;
-	caller = -1;
-	greeted = true;
-	rewatch(control, EPOLLIN, CONTROL, 0);
+	control = fd;
+	setsockopt(fd, SOL_SOCKET, SO_SNDBUFFORCE, &size, sizeof(size));
+	if (watch(fd, EPOLLIN, CONTROL, 0) < 0)
+		hang_up();
 }
 
-/* Listen on this socket for the D of tomorrow. */
-int
-control_listen(int fd)
+/* Listen on this socket for the D of tomorrow; returns 0 or -1. */
+int control_listen(int fd)
 {
 	listener = fd;
 	return watch(fd, EPOLLIN, LISTENER, 0);
 }
 
-/* An event of the connection, of a caller, or of the socket. */
-void
-control_event(enum watched what, uint32_t events)
+/* An event of the connection, or of the socket. */
+void control_event(enum watched what)
 {
-	if (what == CONTROL && control >= 0 && events & (EPOLLIN | EPOLLHUP | EPOLLERR)) {
+	int caller = what == LISTENER ? accept4(listener, NULL, NULL, SOCK_CLOEXEC) : -1;
+
+	if (caller >= 0) {
+		hang_up();
+		control_adopt(caller);
+	} else if (what == CONTROL && control >= 0) {
 		hear();
-	} else if (what == CALLER && caller >= 0) {
-		hear_caller();
-	} else if (what == LISTENER) {
-		/* A caller is nothing before its hello; a newer one takes its place. */
-		unwatch(&caller);
-		caller = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
-		if (caller >= 0 && watch(caller, EPOLLIN, CALLER, 0) < 0)
-			unwatch(&caller);
 	}
 }

@@ -3,15 +3,15 @@
 
 #include <string.h>
 
+_Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "frames are laid out as memory is");
+
 /* Take `size` bytes, or zeros when they are not there. */
-void
-take(struct reader *in, void *value, size_t size)
+void take(struct reader *in, void *value, size_t size)
 {
-	if (in->bad || (size_t)(in->end - in->at) < size) {
-		in->bad = true;
-		memset(value, 0, size);
+	memset(value, 0, size);
+	in->bad |= (size_t)(in->end - in->at) < size;
+	if (in->bad)
 		return;
-	}
 	memcpy(value, in->at, size);
 	in->at += size;
 }
@@ -20,112 +20,67 @@ take(struct reader *in, void *value, size_t size)
  * Take a text of at most `max` bytes and return it with a NUL at its end; "" when it is bad. The text
  * moves one byte down, over its own length, which has been read: so nothing after it is touched.
  */
-char *
-take_text(struct reader *in, size_t max)
+char *take_text(struct reader *in, size_t max)
 {
 	static char none[1];
 	uint32_t length = take_u32(in);
-	char *text = (char *)in->at;
+	char *text = (char *)in->at - 1;
 
-	if (in->bad || length > max || length > (size_t)(in->end - in->at) ||
-	    memchr(text, 0, length)) {
+	in->bad |= length > max || length > (size_t)(in->end - in->at);
+	if (in->bad || memchr(in->at, 0, length)) {
 		in->bad = true;
 		return none;
 	}
 	in->at += length;
-	memmove(text - 1, text, length);
-	text[(ptrdiff_t)length - 1] = 0;
-	return text - 1;
+	memmove(text, text + 1, length);
+	text[length] = 0;
+	return text;
 }
 
 /* Take the count of a list; one that the frame has no room for (an item has 4 bytes or more) is bad. */
-uint32_t
-take_count(struct reader *in)
+uint32_t take_count(struct reader *in)
 {
 	uint32_t count = take_u32(in);
 
-	if (count > (size_t)(in->end - in->at) / 4)
-		in->bad = true;
+	in->bad |= count > (size_t)(in->end - in->at) / 4;
 	return in->bad ? 0 : count;
 }
 
 /* Returns whether everything was there, and nothing is left over. */
-bool
-take_end(const struct reader *in)
+bool take_end(const struct reader *in)
 {
 	return !in->bad && in->at == in->end;
 }
 
-void
-put(struct writer *out, const void *value, size_t size)
+/* Put `size` bytes. */
+void put(struct writer *out, const void *value, size_t size)
 {
-	if (out->full || (size_t)(out->end - out->at) < size) {
-		out->full = true;
+	out->full |= (size_t)(out->end - out->at) < size;
+	if (out->full)
 		return;
-	}
 	memcpy(out->at, value, size);
 	out->at += size;
 }
 
 /* A text as frames have it: its length, then its bytes. */
-void
-put_text(struct writer *out, const char *text)
+void put_text(struct writer *out, const char *text)
 {
-	size_t length = strlen(text);
-
-	put_u32(out, (uint32_t)length);
-	put(out, text, length);
+	put_u32(out, (uint32_t)strlen(text));
+	put(out, text, strlen(text));
 }
 
-/* Put three strings together, and return them: a name, or part of a message. Too long ones are cut. */
-const char *
-join(struct text *text, const char *first, const char *second, const char *third)
+/* Begin a frame. */
+void frame_begin(struct writer *out, uint16_t type, uint32_t request)
 {
-	const char *parts[] = { first, second, third };
-	size_t at = 0;
-
-	for (int i = 0; i < 3; i++)
-		for (const char *from = parts[i]; *from && at < TEXT_MAX - 1; from++)
-			text->is[at++] = *from;
-	text->is[at] = 0;
-	return text->is;
-}
-
-/* A number in decimal digits. */
-struct text
-digits(uint64_t value)
-{
-	struct text text = { "" }, turned = { "" };
-	size_t count = 0;
-
-	do
-		turned.is[count++] = (char)('0' + value % 10);
-	while ((value /= 10) > 0);
-	for (size_t i = 0; i < count; i++)
-		text.is[i] = turned.is[count - 1 - i];
-	return text;
-}
-
-/* Begin a frame; returns what frame_end() wants. */
-uint8_t *
-frame_begin(struct writer *out, uint16_t type, uint32_t request)
-{
-	uint8_t *frame = out->at;
-
 	put_u32(out, 0);
 	put_u16(out, type);
 	put_u32(out, request);
-	return frame;
 }
 
-/* End a frame: its length is known now. */
-void
-frame_end(struct writer *out, uint8_t *frame)
+/* End the frame that begins here: its length is known now. */
+void frame_end(uint8_t *frame, const struct writer *out)
 {
-	uint32_t length;
+	uint32_t length = (uint32_t)(out->at - frame) - FRAME_HEADER;
 
-	if (out->full)
-		return;
-	length = (uint32_t)(out->at - frame) - FRAME_HEADER;
 	memcpy(frame, &length, sizeof(length));
 }

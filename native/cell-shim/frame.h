@@ -37,8 +37,8 @@ bool take_end(const struct reader *in);
 
 void put(struct writer *out, const void *value, size_t size);
 void put_text(struct writer *out, const char *text);
-uint8_t *frame_begin(struct writer *out, uint16_t type, uint32_t request);
-void frame_end(struct writer *out, uint8_t *frame);
+void frame_begin(struct writer *out, uint16_t type, uint32_t request);
+void frame_end(uint8_t *frame, const struct writer *out);
 
 /* take_u8(in), put_u8(out, value) and so on. */
 #define FRAME_NUMBER(bits)                                                                         \
@@ -56,12 +56,5 @@ FRAME_NUMBER(8)
 FRAME_NUMBER(16)
 FRAME_NUMBER(32)
 FRAME_NUMBER(64)
-
-#define TEXT_MAX 256
-struct text {
-	char is[TEXT_MAX];
-};
-const char *join(struct text *text, const char *first, const char *second, const char *third);
-struct text digits(uint64_t value);
 
 #endif

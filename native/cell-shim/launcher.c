@@ -13,24 +13,17 @@
 #include <sys/un.h>
 
 /* The one line on descriptor 1 that says why there is no launcher. */
-static _Noreturn void
-fail(const char *what, const char *which)
+static _Noreturn void fail(const char *what, const char *which)
 {
-	const char *why = strerror(errno);
-	struct text begin, end, line;
-
-	join(&begin, "Cannot ", what, " ");
-	join(&end, which, ": ", why);
-	join(&line, begin.is, end.is, "\n");
-	_exit(write(STDOUT_FILENO, line.is, strlen(line.is)) < 0 ? 2 : 1);
+	dprintf(STDOUT_FILENO, "Cannot %s %s: %s\n", what, which, strerror(errno));
+	_exit(1);
 }
 
 /*
  * Join one cgroup. `tasks` exists on v1 only; 0 means the writer, which alone is quick: another pid,
  * or cgroup.procs, waits for an RCU grace period of 7-15 ms. Paid once, every supervisor inherits.
  */
-static void
-enter_group(const char *directory)
+static void enter_group(const char *directory)
 {
 	int dir = open(directory, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	int fd = openat(dir, "tasks", O_WRONLY | O_CLOEXEC);
@@ -47,18 +40,15 @@ enter_group(const char *directory)
  * Listen on SOCKET, and return the descriptor. Bound under another name first: the socket that
  * appears has its mode, and one that a dead launcher left is replaced in one step.
  */
-static int
-listen_on(const char *path)
+static int listen_on(const char *path)
 {
 	struct sockaddr_un name = { .sun_family = AF_UNIX };
 	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	struct text bound;
+	size_t room = sizeof(name.sun_path);
 
 	errno = ENAMETOOLONG;
-	if (strlen(join(&bound, path, ".new", "")) >= sizeof(name.sun_path))
-		fail("listen on", path);
-	memcpy(name.sun_path, bound.is, strlen(bound.is) + 1);
-	if (fd < 0 || (unlink(name.sun_path) < 0 && errno != ENOENT) ||
+	if ((size_t)snprintf(name.sun_path, room, "%s.new", path) >= room || fd < 0 ||
+	    (unlink(name.sun_path) < 0 && errno != ENOENT) ||
 	    bind(fd, (struct sockaddr *)&name, sizeof(name)) < 0 ||
 	    chmod(name.sun_path, 0600) < 0 || listen(fd, 128) < 0 ||
 	    rename(name.sun_path, path) < 0)
@@ -67,58 +57,50 @@ listen_on(const char *path)
 }
 
 /* Tell D that no supervisor came of this connection. A peer that does not read is not waited for. */
-static void
-refuse(int connection, int error)
+static void refuse(int connection, int error)
 {
 	uint8_t bytes[64];
 	struct writer out = { bytes, bytes + sizeof(bytes), false };
-	uint8_t *frame = frame_begin(&out, FAILED, 0);
 
+	frame_begin(&out, FAILED, 0);
 	put_u32(&out, (uint32_t)error);
 	put_text(&out, "launch");
-	frame_end(&out, frame);
+	frame_end(bytes, &out);
 	send(connection, bytes, (size_t)(out.at - bytes), MSG_DONTWAIT | MSG_NOSIGNAL);
 }
 
 /* In the child: become the supervisor of this connection. */
-static _Noreturn void
-supervise(int connection, const char *supervisor)
+static _Noreturn void supervise(int connection, char *supervisor)
 {
-	char *argv[] = { "aurae-supervisor", NULL };
-	char *envp[] = { NULL };
-
 	/* Descriptor 3 is the listening socket, if not the connection; neither is needed any more. */
 	signal(SIGCHLD, SIG_DFL);
 	if ((connection == 3 ? fcntl(3, F_SETFD, 0) : dup2(connection, 3)) >= 0)
-		execve(supervisor, argv, envp);
+		execve(supervisor, (char *[]){ supervisor, NULL }, (char *[]){ NULL });
 	refuse(connection, errno);
 	_exit(1);
 }
 
-int
-main(int argc, char **argv)
+int main(int argc, char **argv)
 {
-	sigset_t none;
 	int socket, null;
+	sigset_t none;
 
-	sys_close_range(3, ~0U, 0);
-	if (argc < 3) {
-		errno = EINVAL;
+	sys_close_range(3, ~0U);
+	errno = EINVAL;
+	if (argc < 3)
 		fail("start", "without SOCKET SUPERVISOR CGROUPDIR...");
-	}
 	/* Node starts its children with SIGPIPE ignored; a supervisor's executables would inherit it. */
 	sys_default_signals();
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
 	for (int i = 3; i < argc; i++)
 		enter_group(argv[i]);
-	if (setsid() < 0 && getsid(0) != getpid())
-		fail("make", "a session");
 	if (access(argv[2], X_OK) < 0)
 		fail("run", argv[2]);
 	/* With SIGCHLD ignored the kernel reaps for us: children, and what dead supervisors leave. */
-	if (prctl(PR_SET_CHILD_SUBREAPER, 1) < 0 || signal(SIGCHLD, SIG_IGN) == SIG_ERR)
-		fail("become", "a subreaper");
+	if ((setsid() < 0 && getsid(0) != getpid()) || signal(SIGCHLD, SIG_IGN) == SIG_ERR ||
+	    prctl(PR_SET_CHILD_SUBREAPER, 1) < 0)
+		fail("become", "a subreaper with a session of its own");
 	socket = listen_on(argv[1]);
 	null = open("/dev/null", O_RDWR | O_CLOEXEC);
 	if (chdir("/") < 0 || null < 0)
@@ -132,19 +114,15 @@ main(int argc, char **argv)
 	/* From here on nothing may exit: without a launcher no cell can be made. */
 	for (;;) {
 		int connection = accept4(socket, NULL, NULL, SOCK_CLOEXEC);
-		pid_t pid;
+		pid_t pid = connection < 0 ? -1 : sys_clone(0, -1);
 
-		if (connection < 0) {
-			/* Out of descriptors or memory: the connection stays in the queue. */
-			if (errno != EINTR && errno != ECONNABORTED)
-				usleep(10000);
-			continue;
-		}
-		pid = sys_clone(0, -1);
 		if (pid == 0)
 			supervise(connection, argv[2]);
-		if (pid < 0)
+		if (connection >= 0 && pid < 0)
 			refuse(connection, errno);
-		close(connection);
+		if (connection >= 0)
+			close(connection);
+		else if (errno != EINTR && errno != ECONNABORTED)
+			usleep(10000); /* out of descriptors or memory: it stays in the queue */
 	}
 }

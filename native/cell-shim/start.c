@@ -4,6 +4,7 @@
  */
 #include "supervisor.h"
 
+#include <stdio.h>
 #include <sys/epoll.h>
 #include <sys/wait.h>
 
@@ -12,173 +13,127 @@
 /* From linux/sched.h, in the flags of /proc/<pid>/stat: forked, but not yet exec'd. */
 #define PF_FORKNOEXEC 0x40
 
-/* The pipes, the log and the cgroup files of a start; returns the step that failed, or none. */
-static enum step
-prepare(struct run *run, struct order *order, int *into)
+/* Make one of a run's pipes and watch its reader; returns 0 or -1. */
+static int open_pipe(struct run *run, int *reader, int32_t *writer, enum watched what)
 {
-	int pipes[3][2], reader;
+	int pipe[2];
 
-	run->log.dir = cell.logs;
-	run->log.record = &run->record;
-	run->log.segment_bytes = cell.segment_bytes;
-	run->log.kept = cell.segments_kept;
-	if (log_open(&run->log) < 0)
-		return STEP_log;
-	for (int i = 0; i < 3; i++) {
-		enum watched what = i == 0 ? REPORT : i == 1 ? OUT : ERR;
-
-		if (pipe2(pipes[i], O_CLOEXEC) < 0)
-			return STEP_pipe;
-		reader = pipes[i][0];
-		*(i == 0 ? &order->report : i == 1 ? &order->out : &order->err) = pipes[i][1];
-		*(i == 0 ? &run->report : &run->streams[i - 1].fd) = reader;
-		/* Of reports only the end wakes us: then all have come. */
-		if (fcntl(reader, F_SETFL, O_NONBLOCK) < 0 ||
-		    watch(reader, i == 0 ? 0 : EPOLLIN, what, slot_of(run)) < 0)
-			return STEP_pipe;
-		if (i > 0)
-			fcntl(reader, F_SETPIPE_SZ, PIPE_SIZE); /* if not: a smaller one will do */
-	}
-	for (int i = 0; i < (int)cell.cgroups.count; i++) {
-		bool v2 = i == cell.cgroups.v2;
-		int fd = cgroup_open(&cell.cgroups, i, run->cgroup.is, v2 ? "." : "tasks",
-				     v2 ? O_PATH | O_DIRECTORY : O_WRONLY);
-
-		if (fd < 0)
-			return STEP_cgroup;
-		if (v2)
-			*into = fd;
-		else
-			order->tasks[order->joins++] = fd;
-	}
-	return STEP_launch;
+	if (pipe2(pipe, O_CLOEXEC | O_NONBLOCK) < 0)
+		return -1;
+	*reader = pipe[0];
+	*writer = pipe[1];
+	/* Only our end does not block. Of reports only the end wakes us: then all have come. */
+	if (fcntl(pipe[1], F_SETFL, 0) < 0)
+		return -1;
+	return watch(pipe[0], what == REPORT ? 0 : EPOLLIN, what, (uint32_t)(run - runs));
 }
 
-/* Clone the stage of a run. argv has two places before the working directory, for its name and order. */
-static void
-begin(struct run *run, uint32_t request, uint32_t uid, uint32_t gid, char **argv, char **envp)
+/* Clone the stage of a run, with pipes, log and cgroups; returns the step that failed, or STEP_launch. */
+static enum step begin(struct run *run, struct order *order, char **argv, char **envp)
 {
-	struct order order = { .report = -1,
-			       .init = cell.init_pidfd,
-			       .out = -1,
-			       .err = -1,
-			       .program = -1,
-			       .into = -1,
-			       .uid = uid,
-			       .gid = gid };
-	int into = -1, error;
-	enum step step;
+	if (log_open(&run->log) < 0)
+		return STEP_log;
+	if (open_pipe(run, &run->report, &order->fds[REPORT_PIPE], REPORT) < 0 ||
+	    open_pipe(run, &run->streams[0].fd, &order->fds[OUT_PIPE], OUT) < 0 ||
+	    open_pipe(run, &run->streams[1].fd, &order->fds[ERR_PIPE], ERR) < 0)
+		return STEP_pipe;
+	for (int i = 0; i < 2; i++)
+		fcntl(run->streams[i].fd, F_SETPIPE_SZ,
+		      PIPE_SIZE); /* if not: a smaller one will do */
+	if (!stage_groups(order, run->group))
+		return STEP_cgroup;
+	order->joins = order->tasks;
+	return stage_clone(order, order->fds[INTO], argv, envp, &run->stage);
+}
 
-	run->start_request = request;
-	step = prepare(run, &order, &into);
-	if (step == STEP_launch) {
-		run->stage = stage_clone(into, &order, argv, envp);
-		if (run->stage < 0)
-			step = STEP_clone;
+/* Take the strings of a list into `strings` from `at` on, and NULL after them; returns where that is. */
+static uint32_t take_strings(struct reader *in, char **strings, uint32_t at, bool *too_many)
+{
+	for (uint32_t count = take_count(in); count > 0 && !in->bad; count--) {
+		strings[at] = take_text(in, FRAME_MAX);
+		*too_many |= at == MAX_STRINGS;
+		at += at < MAX_STRINGS;
 	}
-	error = errno;
-	for (uint32_t i = 0; i < order.joins; i++)
-		close(order.tasks[i]);
-	for (int *fd = (int[]){ into, order.report, order.out, order.err, -2 }; *fd != -2; fd++)
-		if (*fd >= 0)
-			close(*fd);
-	if (step != STEP_launch) {
-		run->stage = 0;
-		answer_failed(request, error, step);
-		release(run);
-	}
+	strings[at] = NULL;
+	return at;
 }
 
 /* START. Bad frames change nothing; the rest is answered when exec has succeeded, or cannot any more. */
-void
-run_start(uint32_t request, struct reader *in)
+void start_run(uint32_t request, struct reader *in)
 {
-	static char *strings[MAX_STRINGS + 8];
+	static char *strings[MAX_STRINGS + 2];
+	struct order order = { .init = false };
 	uint64_t id = take_u64(in);
 	const char *executable = take_text(in, MAX_NAME);
-	uint32_t at = 3, environment = 0, uid, gid;
+	uint32_t arguments, end;
+	bool too_many = false;
 	struct run *run = NULL;
 	enum step step = STEP_launch;
 	int error = 0;
 
+	memset(order.fds, -1, sizeof(order.fds));
+	order.fds[PARENT] = cell.init_pidfd;
+	arguments = take_strings(in, strings, 2, &too_many);
+	end = take_strings(in, strings, arguments + 1, &too_many);
+	strings[1] = take_text(in, 4096);
+	order.uid = take_u32(in);
+	order.gid = take_u32(in);
 	/* The name becomes a directory of cgroups and one of logs. */
-	if (*executable == 0 || *executable == '.' || strchr(executable, '/'))
-		in->bad = true;
-	for (int list = 0; list < 2; list++) {
-		uint32_t count = take_count(in);
-
-		if (list == 0 && count == 0)
-			in->bad = true;
-		for (; count > 0 && !in->bad; count--) {
-			strings[at] = take_text(in, FRAME_MAX);
-			if (at < MAX_STRINGS + 4)
-				at++;
-			else
-				error = E2BIG;
-		}
-		strings[at++] = NULL;
-		if (list == 0)
-			environment = at;
-	}
-	strings[2] = take_text(in, 4096);
-	uid = take_u32(in);
-	gid = take_u32(in);
-	if (!take_end(in)) {
-		in->bad = true;
+	in->bad |= !take_end(in) || *executable == 0 || *executable == '.' ||
+		   strchr(executable, '/') || arguments == 2;
+	if (in->bad)
 		return;
-	}
-	if (error == E2BIG)
-		step = STEP_exec;
+	if (too_many)
+		step = STEP_exec, error = E2BIG;
 	else if (cell.ending)
 		step = STEP_ended, error = ESHUTDOWN;
 	else if (cell.init == 0)
 		step = STEP_enter, error = ESRCH;
-	else if (uid == UINT32_MAX ||
-		 gid == UINT32_MAX) /* to setresuid() -1 means "as it is": root */
-		step = STEP_identity, error = EINVAL;
+	else if (order.uid == UINT32_MAX || order.gid == UINT32_MAX)
+		step = STEP_identity, error = EINVAL; /* -1 means "as it is" to setresuid(): root */
 	else if (run_by_id(id))
 		step = STEP_run, error = EEXIST;
-	else if (!(run = acquire()))
+	else if (!(run = run_acquire()))
 		step = STEP_slots, error = EAGAIN;
-	if (!run) {
-		answer_failed(request, error, step);
-		return;
+	if (run) {
+		run->record.run = id;
+		strcpy(run->record.executable, executable);
+		snprintf(run->group, sizeof(run->group), "x-%s", executable);
+		run->start_request = request;
+		step = begin(run, &order, strings, strings + arguments + 1);
+		error = errno;
 	}
-	run->record.run = id;
-	strcpy(run->record.executable, executable);
-	join(&run->cgroup, "x-", executable, "");
-	begin(run, request, uid, gid, strings, strings + environment);
-	give_back(strings, sizeof(strings));
+	if (step != STEP_launch) {
+		answer_failed(request, step, error);
+		if (run)
+			run_release(run);
+	}
+	give_back(strings, (end + 1) * sizeof(*strings));
 }
 
 /* Believe a reported pid only if it is a child of ours that is nobody else's: the cell may write too. */
-static void
-adopt(struct run *run, pid_t pid)
+static void adopt(struct run *run, pid_t pid)
 {
 	siginfo_t end;
 
-	if (run->main > 0 || pid <= 0 || pid == cell.init || run_by_pid(pid, true) ||
-	    run_by_pid(pid, false) ||
-	    waitid(P_PID, (id_t)pid, &end, WEXITED | WNOHANG | WNOWAIT) < 0)
-		return;
+	each_run(other)
+		if (other->main == pid || other->stage == pid)
+			return;
 	/* Only we reap, so this pid cannot be another's yet. */
-	run->main = pid;
-	run->pidfd = sys_pidfd_open(pid);
-	if (run->pidfd < 0 && run->failed == STEP_launch) {
-		run->failed = STEP_clone;
-		run->error = errno;
-	}
+	if (run->main == 0 && pid > 0 && pid != cell.init &&
+	    waitid(P_PID, (id_t)pid, &end, WEXITED | WNOHANG | WNOWAIT) == 0)
+		run->main = pid;
 }
 
 /*
  * The reports have ended: has exec happened? A child that was killed before it ends the pipe too, and
  * only the kernel can tell the difference.
  */
-void
-resolve(struct run *run)
+void resolve(struct run *run)
 {
 	struct record *record = &run->record;
 	uint64_t flags = PF_FORKNOEXEC;
+	struct writer *out;
 
 	if (run->failed == STEP_launch &&
 	    (run->main == 0 || process_start(run->main, &record->start, &flags) < 0 ||
@@ -187,42 +142,37 @@ resolve(struct run *run)
 		run->error = ESRCH;
 	}
 	if (run->failed != STEP_launch) {
-		fail(run, run->failed, run->error);
+		run_fail(run, run->failed, run->error);
 		return;
 	}
 	unwatch(&run->report);
-	run->state = STARTED_UP;
+	run->state = RUNNING;
 	record->pid = run->main;
 	record->started_at = clock_now(CLOCK_REALTIME);
-	record_write(&run->file, cell.runs_directory,
-		     record); /* the event is the truth, this a copy */
-	if (run->start_request > 0) {
-		struct writer *out = answer(STARTED, run->start_request);
-
-		put_u64(out, record->run);
-		put_u32(out, (uint32_t)record->pid);
-		put_u64(out, record->start);
-		put_u64(out, (uint64_t)record->started_at);
+	record_write(&run->file, record); /* the event is the truth, this a copy */
+	out = answer(STARTED, run->start_request);
+	put_u64(out, record->run);
+	put_u32(out, (uint32_t)record->pid);
+	put_u64(out, record->start);
+	put_u64(out, (uint64_t)record->started_at);
+	if (run->start_request > 0)
 		answered();
-	}
 	if (run->stopping)
-		cgroup_signal(&cell.cgroups, run->cgroup.is, (int)run->stop_signal);
+		cgroup_signal(run->group, run->stop_signal);
 }
 
 /* Read what stage and newcomer tell. Their end, wherever it is met, decides the start. */
-void
-read_reports(struct run *run)
+void read_reports(struct run *run)
 {
 	struct report report;
+	ssize_t n;
 
 	for (int i = 0; i < 4 && run->report >= 0; i++) {
-		ssize_t n = read(run->report, &report, sizeof(report));
-
-		if (n < 0 && (errno == EAGAIN || errno == EINTR))
+		n = read(run->report, &report, sizeof(report));
+		if (n < 0 && errno == EAGAIN)
 			return;
 		if (n != (ssize_t)sizeof(report)) {
 			resolve(run);
-			return;
 		} else if (report.what == REPORT_PID) {
 			adopt(run, report.value);
 		} else if (report.what > STEP_launch && report.what < REPORT_PID &&

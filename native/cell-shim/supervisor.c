@@ -12,30 +12,18 @@
 
 #define BATCH 64
 
-static int poller;
-static int64_t wake = NEVER;
+static int poller, children;
 
 /* Wait for events of a descriptor; returns 0 or -1. */
-int
-watch(int fd, uint32_t events, enum watched what, uint32_t slot)
+int watch(int fd, uint32_t events, enum watched what, uint32_t slot)
 {
 	struct epoll_event event = { .events = events, .data.u32 = (uint32_t)what << 16 | slot };
 
 	return epoll_ctl(poller, EPOLL_CTL_ADD, fd, &event);
 }
 
-/* Wait for other events of it; its end is always seen. */
-void
-rewatch(int fd, uint32_t events, enum watched what, uint32_t slot)
-{
-	struct epoll_event event = { .events = events, .data.u32 = (uint32_t)what << 16 | slot };
-
-	epoll_ctl(poller, EPOLL_CTL_MOD, fd, &event);
-}
-
 /* Close a descriptor. Taken out first: epoll goes on while a child that has not exec'd yet has a copy. */
-void
-unwatch(int *fd)
+void unwatch(int *fd)
 {
 	if (*fd < 0)
 		return;
@@ -44,17 +32,8 @@ unwatch(int *fd)
 	*fd = -1;
 }
 
-/* Ask for a tick at a time of CLOCK_MONOTONIC, or before. */
-void
-wake_at(int64_t when)
-{
-	if (when < wake)
-		wake = when;
-}
-
 /* A clock in nanoseconds. */
-int64_t
-clock_now(clockid_t clock)
+int64_t clock_now(clockid_t clock)
 {
 	struct timespec now;
 
@@ -63,8 +42,7 @@ clock_now(clockid_t clock)
 }
 
 /* Give the whole pages of a buffer back to the kernel; they read as zeros afterwards. */
-void
-give_back(void *memory, size_t size)
+void give_back(void *memory, size_t size)
 {
 	uintptr_t from = ((uintptr_t)memory + PAGE - 1) & ~(PAGE - 1);
 	uintptr_t to = ((uintptr_t)memory + size) & ~(PAGE - 1);
@@ -73,81 +51,74 @@ give_back(void *memory, size_t size)
 		madvise((void *)from, to - from, MADV_DONTNEED);
 }
 
-/* One event of epoll. */
-static void
-handle(const struct epoll_event *event, int children)
+/* One event of epoll. That of a slot which is free by now, or another's, finds nothing to do. */
+static void handle(uint32_t data)
 {
-	enum watched what = (enum watched)(event->data.u32 >> 16);
+	enum watched what = (enum watched)(data >> 16);
 	struct signalfd_siginfo info;
 
 	if (what <= LISTENER)
-		control_event(what, event->events);
+		control_event(what);
 	else if (what >= REPORT)
-		run_event(what, event->data.u32 & 0xffff, event->events);
+		run_event(what, &runs[data & 0xffff]);
 	else if (what == CHILDREN && read(children, &info, sizeof(info)) > 0)
 		collect(); /* many ends may be one signal: it says no more than that there is something */
-			   /* Of CELL_EVENTS cell_settle() takes care. */
 }
 
-/* Wait for events until the next tick is due; returns how many there are. */
-static int
-wait_for_events(struct epoll_event *events)
+/*
+ * Be as alone as a program can be: what we are given by accident, executables would have too. Returns
+ * the connection, or -1. Descriptor 3 stays taken, for a stage finds its order there.
+ */
+static int settle_in(void)
 {
-	struct timespec timeout = { 0 };
-	int64_t left = wake == NEVER ? NEVER : wake - clock_now(CLOCK_MONOTONIC);
-
-	if (left > 0) {
-		timeout.tv_sec = left / 1000000000;
-		timeout.tv_nsec = left % 1000000000;
-	}
-	/* In nanoseconds: pauses between reads are shorter than epoll_wait() can wait. */
-	return (int)syscall(SYS_epoll_pwait2, poller, events, BATCH,
-			    wake == NEVER ? NULL : &timeout, NULL, 0);
-}
-
-/* Be as alone as a program can be: what we are given by accident, executables would have too. */
-static int
-settle_in(void)
-{
+	int connection = fcntl(ORDER_FD, F_DUPFD_CLOEXEC, ORDER_FD + 1);
+	char path[4096];
+	ssize_t length = readlink("/proc/self/exe", path, sizeof(path));
 	struct rlimit files;
-	sigset_t all;
+	sigset_t signals;
 
-	sys_close_range(4, ~0U, 0);
+	sys_close_range((unsigned)connection + 1, ~0U);
 	umask(077);
 	sys_default_signals();
-	sigfillset(&all);
-	sigprocmask(SIG_SETMASK, &all, NULL);
-	if (fcntl(CONTROL_FD, F_SETFD, FD_CLOEXEC) < 0 || getrlimit(RLIMIT_NOFILE, &files) < 0)
+	sigfillset(&signals);
+	sigprocmask(SIG_SETMASK, &signals, NULL);
+	if (connection < 0 || dup3(STDIN_FILENO, ORDER_FD, O_CLOEXEC) < 0 || length < 0 ||
+	    length == sizeof(path) || getrlimit(RLIMIT_NOFILE, &files) < 0)
 		return -1;
-	files.rlim_cur = files.rlim_max; /* 512 runs have four descriptors each */
+	files.rlim_cur = files.rlim_max; /* 512 runs have five descriptors each */
 	setrlimit(RLIMIT_NOFILE, &files);
-	sigemptyset(&all);
-	sigaddset(&all, SIGCHLD);
-	return signalfd(-1, &all, SFD_CLOEXEC | SFD_NONBLOCK);
+	sigemptyset(&signals);
+	sigaddset(&signals, SIGCHLD);
+	/* The stage is beside our own program. It is opened now: replaced later, ours stays. */
+	path[length] = 0;
+	strcpy(strrchr(path, '/') + 1, "aurae-stage");
+	cell.stage_program = open(path, O_PATH | O_CLOEXEC);
+	children = signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK);
+	poller = epoll_create1(EPOLL_CLOEXEC);
+	if (cell.stage_program < 0 || children < 0 || poller < 0 ||
+	    watch(children, EPOLLIN, CHILDREN, 0) < 0)
+		return -1;
+	return connection;
 }
 
-int
-main(void)
+int main(void)
 {
 	struct epoll_event events[BATCH];
-	int children = settle_in();
+	int connection = settle_in();
 
-	poller = epoll_create1(EPOLL_CLOEXEC);
-	if (children < 0 || poller < 0 || !cell_open_programs() ||
-	    watch(children, EPOLLIN, CHILDREN, 0) < 0 || watch(CONTROL_FD, EPOLLIN, CONTROL, 0) < 0)
+	if (connection < 0)
 		return 1;
+	control_adopt(connection);
 	for (;;) {
-		int n = wait_for_events(events);
-		int64_t now;
+		int64_t now = clock_now(CLOCK_MONOTONIC), at = run_tick(now), end = cell_tick(now);
+		int timeout = -1, n;
 
+		if (end < at)
+			at = end;
+		if (at < NEVER)
+			timeout = at > now ? (int)((at - now) / MILLISECONDS) + 1 : 0;
+		n = epoll_wait(poller, events, BATCH, timeout);
 		for (int i = 0; i < n; i++)
-			handle(&events[i], children);
-		now = clock_now(CLOCK_MONOTONIC);
-		if (now >= wake) {
-			wake = NEVER;
-			run_tick(now);
-		}
-		cell_settle();
-		control_send();
+			handle(events[i].data.u32);
 	}
 }

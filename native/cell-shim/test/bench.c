@@ -21,8 +21,7 @@ enum { STARTED_US, CLOSED_US, SPAWNED_US, WAITED_US, FIGURES };
 static double figures[FIGURES][ROUNDS];
 static int connection;
 
-static double
-now_us(void)
+static double now_us(void)
 {
 	struct timespec now;
 
@@ -30,16 +29,14 @@ now_us(void)
 	return (double)now.tv_sec * 1e6 + (double)now.tv_nsec / 1e3;
 }
 
-static void
-take_bytes(void *to, size_t size)
+static void take_bytes(void *to, size_t size)
 {
 	if (recv(connection, to, size, MSG_WAITALL) != (ssize_t)size)
 		exit(1);
 }
 
 /* Take the next frame; returns its type, and its first byte after the header in `first`. */
-static uint16_t
-take_frame(uint8_t *first)
+static uint16_t take_frame(uint8_t *first)
 {
 	uint8_t bytes[4096];
 	uint32_t length;
@@ -53,13 +50,12 @@ take_frame(uint8_t *first)
 	return type;
 }
 
-static void
-send_start(uint64_t run)
+static void send_start(uint64_t run)
 {
 	uint8_t bytes[256];
 	struct writer out = { bytes, bytes + sizeof(bytes), false };
-	uint8_t *frame = frame_begin(&out, START, (uint32_t)run);
 
+	frame_begin(&out, START, (uint32_t)run);
 	put_u64(&out, run);
 	put_text(&out, "true");
 	put_u32(&out, 1);
@@ -69,13 +65,12 @@ send_start(uint64_t run)
 	put_text(&out, "/");
 	put_u32(&out, 0);
 	put_u32(&out, 0);
-	frame_end(&out, frame);
+	frame_end(bytes, &out);
 	if (write(connection, bytes, (size_t)(out.at - bytes)) < 0)
 		exit(1);
 }
 
-static void
-measure_start(int round)
+static void measure_start(int round)
 {
 	uint8_t flags = 0;
 	double began = now_us();
@@ -89,8 +84,7 @@ measure_start(int round)
 	figures[CLOSED_US][round] = now_us() - began;
 }
 
-static void
-measure_spawn(int round)
+static void measure_spawn(int round)
 {
 	char *argv[] = { "/bin/true", NULL }, *envp[] = { "PATH=/bin", NULL };
 	double began = now_us();
@@ -103,33 +97,31 @@ measure_spawn(int round)
 	figures[WAITED_US][round] = now_us() - began;
 }
 
-static int
-compare(const void *one, const void *other)
+static int compare(const void *one, const void *other)
 {
 	double difference = *(const double *)one - *(const double *)other;
 
 	return (difference > 0) - (difference < 0);
 }
 
-int
-main(int argc, char **argv)
+int main(int argc, char **argv)
 {
 	static const char *const names[] = { "started", "closed", "spawned", "waited" };
 	int rounds = argc < 5 ? 0 : atoi(argv[4]);
 	struct sockaddr_un name = { .sun_family = AF_UNIX };
 	uint8_t bytes[256], first;
 	struct writer out = { bytes, bytes + sizeof(bytes), false };
-	uint8_t *frame = frame_begin(&out, HELLO, 0);
 
 	if (rounds < 1 || rounds > ROUNDS)
 		return 1;
 	strncpy(name.sun_path, argv[1], sizeof(name.sun_path) - 1);
+	frame_begin(&out, HELLO, 0);
 	put_u32(&out, HELLO_MAGIC);
 	put_u16(&out, HELLO_VERSION);
 	for (int i = 2; i < 4; i++)
 		put_text(&out, argv[i]);
 	put_text(&out, "bench");
-	frame_end(&out, frame);
+	frame_end(bytes, &out);
 	connection = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	if (connect(connection, (struct sockaddr *)&name, sizeof(name)) < 0 ||
 	    write(connection, bytes, (size_t)(out.at - bytes)) < 0 || take_frame(&first) != HELLO)

@@ -29,12 +29,14 @@ suite("the connection to the shim", { skip }, () => {
     assert.equal(statSync(join(cell.directory, "s.sock")).mode & 0o777, 0o600);
   });
 
-  test("a hello of another cell is refused and the connection stays", async () => {
+  test("a hello of another cell is refused, and the right one is heard again", async () => {
     await using cell = await Cell.open(node());
+    const old = cell.connection;
 
     await using other = new Connection(join(cell.directory, "s.sock"));
     other.hello("ffffffffffffffff");
-    await other.end();
+    await Promise.all([other.end(), old.end()]);
+    await cell.reconnect();
 
     assert.equal((await cell.connection.ask(type.state, Buffer.alloc(0))).type, type.stateIs);
   });

@@ -21,19 +21,18 @@ static int passed, failed;
 	} while (0)
 
 /* The supervisor's own gives pages back to the kernel; here nothing is to be saved. */
-void
-give_back(void *memory, size_t size)
+void give_back(void *memory, size_t size)
 {
 	(void)memory;
 	(void)size;
 }
 
+struct cell cell = { .v2 = -1, .freezer = -1 };
 static char directory[] = "/tmp/aurae-unit-XXXXXX";
 static char line_bytes[2][MAX_LINE];
 
 /* A frame that is cut anywhere is bad, and nothing of it is read beyond its end. */
-static void
-test_truncation(void)
+static void test_truncation(void)
 {
 	uint8_t bytes[64];
 	struct writer out = { bytes, bytes + sizeof(bytes), false };
@@ -68,8 +67,7 @@ test_truncation(void)
 }
 
 /* Counts beyond the frame, texts too long or with a NUL, and bytes left over are refused. */
-static void
-test_bad_frames(void)
+static void test_bad_frames(void)
 {
 	uint8_t over[] = { 0xff, 0xff, 0xff, 0xff, 0, 0, 0, 0 };
 	uint8_t nul[] = { 2, 0, 0, 0, 'a', 0 };
@@ -90,37 +88,34 @@ test_bad_frames(void)
 }
 
 /* What does not fit is not written, and stays not written. */
-static void
-test_full_writer(void)
+static void test_full_writer(void)
 {
 	uint8_t bytes[12];
 	struct writer out = { bytes, bytes + sizeof(bytes), false };
-	uint8_t *frame = frame_begin(&out, STATE, 3);
 
+	frame_begin(&out, STATE, 3);
 	put_u32(&out, 1);
 	CHECK(out.full && out.at == bytes + FRAME_HEADER);
 	put_u8(&out, 1);
 	CHECK(out.at == bytes + FRAME_HEADER);
-	frame_end(&out, frame);
-	out.full = false;
-	frame_end(&out, frame);
+	frame_end(bytes, &out);
 	CHECK(memcmp(bytes, "\0\0\0\0\x0b\0\3\0\0\0", FRAME_HEADER) == 0);
 }
 
 static struct record record = { .run = 1, .executable = "web" };
 
 /* Open a log with one stream that reads `text`; `name` makes its path. */
-static void
-open_log(struct log *log, struct stream *stream, uint64_t segment_bytes, const char *text,
-	 size_t size)
+static void open_log(struct log *log, struct stream *stream, uint64_t segment_bytes,
+		     const char *text, size_t size)
 {
 	FILE *file = tmpfile();
 
 	record.run++;
-	*log = (struct log){ .dir = open(directory, O_PATH | O_DIRECTORY),
-			     .record = &record,
-			     .segment_bytes = segment_bytes,
-			     .kept = 2 };
+	record.dropped = 0;
+	cell.logs = open(directory, O_PATH | O_DIRECTORY);
+	cell.segment_bytes = segment_bytes;
+	cell.segments_kept = 2;
+	*log = (struct log){ .record = &record };
 	fwrite(text, 1, size, file);
 	rewind(file);
 	*stream = (struct stream){ .fd = dup(fileno(file)), .line = line_bytes[0] };
@@ -130,8 +125,7 @@ open_log(struct log *log, struct stream *stream, uint64_t segment_bytes, const c
 }
 
 /* Read all of it, close it, and return a segment as text, each line without its timestamp. */
-static const char *
-read_log(struct log *log, struct stream *stream, int segment)
+static const char *read_log(struct log *log, struct stream *stream, int segment)
 {
 	static char shown[1 << 20];
 	char path[256], *line = NULL;
@@ -145,7 +139,7 @@ read_log(struct log *log, struct stream *stream, int segment)
 		close(stream->fd);
 		stream->fd = -1;
 		log_close(log, false);
-		close(log->dir);
+		close(cell.logs);
 	}
 	snprintf(path, sizeof(path), segment ? "%s/web/%d.log.%d" : "%s/web/%d.log", directory,
 		 (int)record.run, segment);
@@ -163,8 +157,7 @@ read_log(struct log *log, struct stream *stream, int segment)
 }
 
 /* Lines of max-1, max and max+1 bytes, with and without a newline at the end. */
-static void
-test_long_lines(void)
+static void test_long_lines(void)
 {
 	static char text[3 * MAX_LINE], expected[4 * MAX_LINE];
 	struct stream stream;
@@ -188,8 +181,7 @@ test_long_lines(void)
 }
 
 /* Every byte but the newline passes as it is; an empty line is a line; the end needs none. */
-static void
-test_bytes(void)
+static void test_bytes(void)
 {
 	static const char text[] = "a\n\nb\r\xff\x80\n\tc";
 	struct stream stream;
@@ -201,8 +193,7 @@ test_bytes(void)
 }
 
 /* A million small lines, cut anywhere by the reads: none lost, none doubled. */
-static void
-test_many_lines(void)
+static void test_many_lines(void)
 {
 	enum { COUNT = 20000 };
 	static char text[COUNT * 8], expected[COUNT * 20];
@@ -219,8 +210,7 @@ test_many_lines(void)
 }
 
 /* A segment ends before the line that would pass it, and only the newest are kept. */
-static void
-test_rotation(void)
+static void test_rotation(void)
 {
 	struct stream stream;
 	struct log log;
@@ -229,14 +219,13 @@ test_rotation(void)
 	CHECK(strcmp(read_log(&log, &stream, 2), "stdout F 5\n") == 0);
 	CHECK(strcmp(read_log(&log, &stream, 1), "stdout F 3\nstdout F 4\n") == 0);
 	CHECK(strcmp(read_log(&log, &stream, 0), "") == 0); /* removed */
-	CHECK(log.segment == 2 && log.dropped == 0);
+	CHECK(log.segment == 2 && record.dropped == 0);
 	open_log(&log, &stream, 1, "1\n2\n", 4);
 	CHECK(strcmp(read_log(&log, &stream, 1), "stdout F 2\n") == 0); /* a line each, at least */
 }
 
 /* A full disk: the file ends with a whole line, lines are counted, and the gap is told of. */
-static void
-test_full_disk(void)
+static void test_full_disk(void)
 {
 	static char text[256 * 101];
 	struct stream stream;
@@ -258,7 +247,7 @@ test_full_disk(void)
 	fd = log.fd;
 	CHECK(fstat(fd, &status) == 0 && status.st_size == (off_t)log.size);
 	CHECK(log.size % 141 == 0 && log.size > 0);
-	CHECK(log.dropped == 256 - log.size / 141 && log.gap == log.dropped);
+	CHECK(record.dropped == 256 - log.size / 141 && log.gap == record.dropped);
 	mount(NULL, directory, NULL, MS_REMOUNT, "size=64k");
 	lseek(stream.fd, 0, SEEK_SET);
 	shown = read_log(&log, &stream, 0);
@@ -266,62 +255,57 @@ test_full_disk(void)
 	CHECK(strstr(shown, "stdout F:dropped=") != NULL);
 	for (const char *at = shown; (at = strstr(at, "stdout F x")); at++)
 		lines++;
-	CHECK(lines == 512 - (int)log.dropped);
+	CHECK(lines == 512 - (int)record.dropped);
 	umount2(directory, MNT_DETACH);
 }
 
 /* A record of every usage, of none, and the checksum that other programs make too. */
-static void
-test_record(void)
+static void test_record(void)
 {
 	struct record full = { .run = ~0ULL, .pid = 4, .status = -1, .dropped = 3 };
-	uint8_t bytes[MAX_RECORD];
-	size_t none, all;
-	int dir = open(directory, O_PATH | O_DIRECTORY), fd = -1;
-	uint8_t file[16 + MAX_RECORD];
+	uint8_t none[MAX_RECORD], all[MAX_RECORD], file[16 + MAX_RECORD];
+	struct writer begun = { none, none + sizeof(none), false };
+	struct writer ended = { all, all + sizeof(all), false };
+	int fd = -1;
 	uint32_t length, crc;
 
+	cell.runs = open(directory, O_PATH | O_DIRECTORY);
 	CHECK(crc32((const uint8_t *)"123456789", 9) == 0xcbf43926);
 	memset(full.executable, 'x', MAX_NAME);
-	none = record_encode(&full, bytes, sizeof(bytes));
-	full.usage.known = 0xfe;
-	all = record_encode(&full, bytes, sizeof(bytes));
-	CHECK(none > 0 && all == none + 7 * 10 && all <= MAX_RECORD);
-	CHECK(record_encode(&full, bytes, all - 1) == 0);
-	full.usage.known = 0;
-	CHECK(record_write(&fd, dir, &full) == 0);
-	full.usage.known = 0xfe;
-	CHECK(record_write(&fd, dir, &full) == 0);
+	record_put(&begun, &full);
+	CHECK(record_write(&fd, &full) == 0);
+	full.known = 0xfe;
+	record_put(&ended, &full);
+	CHECK(record_write(&fd, &full) == 0);
+	CHECK(!ended.full && ended.at - all == begun.at - none + 7 * 10);
 	close(fd);
-	fd = openat(dir, "18446744073709551615", O_RDONLY);
-	CHECK(read(fd, file, sizeof(file)) == (ssize_t)(16 + all));
-	memcpy(&length, file + 8, 4);
+	fd = openat(cell.runs, "18446744073709551615", O_RDONLY);
+	memcpy(&length, all, 4);
+	CHECK(read(fd, file, sizeof(file)) == (ssize_t)(16 + length));
+	CHECK(ended.at - all == 4 + (ssize_t)length);
+	CHECK(memcmp(file, "AURR\1\0\0\0", 8) == 0 && memcmp(file + 8, &length, 4) == 0);
 	memcpy(&crc, file + 12, 4);
-	CHECK(memcmp(file, "AURR\1\0\0\0", 8) == 0 && length == all);
-	CHECK(crc == crc32(file + 16, length) && memcmp(file + 16, bytes, all) == 0);
+	CHECK(crc == crc32(file + 16, length) && memcmp(file + 16, all + 4, length) == 0);
 	close(fd);
-	close(dir);
+	close(cell.runs);
 }
 
 /* Keys are whole words at the beginning of a line; what is no number is not there. */
-static void
-test_cgroup_files(void)
+static void test_cgroup_files(void)
 {
 	uint64_t value = 7;
 
-	CHECK(cgroup_text_value("oom_kill_disable 0\nunder_oom 0\noom_kill 3\n", "oom_kill",
-				&value) &&
+	CHECK(text_value("oom_kill_disable 0\nunder_oom 0\noom_kill 3\n", "oom_kill", &value) &&
 	      value == 3);
-	CHECK(cgroup_text_value("18446744073709551615\n", "", &value) && value == ~0ULL);
+	CHECK(text_value("18446744073709551615\n", "", &value) && value == ~0ULL);
 	value = 7;
-	CHECK(!cgroup_text_value("max\n", "", &value) && !cgroup_text_value("", "a", &value));
-	CHECK(!cgroup_text_value("", "", &value) && !cgroup_text_value("a b\n", "a", &value));
-	CHECK(!cgroup_text_value("xa 1\n", "a", &value) && value == 7);
-	CHECK(cgroup_text_value("populated 0\nfrozen 1", "frozen", &value) && value == 1);
+	CHECK(!text_value("max\n", "", &value) && !text_value("", "a", &value));
+	CHECK(!text_value("", "", &value) && !text_value("a b\n", "a", &value));
+	CHECK(!text_value("xa 1\n", "a", &value) && value == 7);
+	CHECK(text_value("populated 0\nfrozen 1", "frozen", &value) && value == 1);
 }
 
-int
-main(void)
+int main(void)
 {
 	char remove[64];
 

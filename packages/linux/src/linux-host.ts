@@ -31,7 +31,7 @@ import { Supervisor, type SupervisorAddress } from "./shim/supervisor.ts";
 export interface LinuxHostOptions {
   /** Exists, and its lock is held (see `openLock`). Cells live here; it lives as long as the boot. */
   readonly runtimeDir: string;
-  /** Where aurae-launcher, aurae-supervisor, aurae-stage and aurae-init are. */
+  /** Where aurae-launcher, aurae-supervisor and aurae-stage are. */
   readonly shimDir: string;
   /** Knows the library directory; cells and runs are entered there. */
   readonly logs: FileLogStore;

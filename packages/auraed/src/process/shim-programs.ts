@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { inWords } from "./in-words.ts";
 import { Refusal } from "./refusal.ts";
 
-const programs = ["aurae-launcher", "aurae-supervisor", "aurae-stage", "aurae-init"];
+const programs = ["aurae-launcher", "aurae-supervisor", "aurae-stage"];
 
 /** @throws Refusal when a program that cells need is not there */
 export function requireShim(directory: string): void {

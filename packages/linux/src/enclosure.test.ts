@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { Gate } from "@aurae/domain/observe";
 import { hasReason } from "./testing/has-reason.ts";
-import { assertNothingLeft, settledCensus } from "./testing/leak-oracle.ts";
+import { assertNothingLeft, nextTurn, settledCensus } from "./testing/leak-oracle.ts";
 import { skipWithoutKernel as skip, warmSetting } from "./testing/linux-setting.ts";
 import { firstLine, textOf, textOfEntry } from "./testing/log-text.ts";
 import { executableName, WatchedCell } from "./testing/watched-cell.ts";
@@ -89,6 +89,7 @@ test("stop() ends the whole tree of a run that ignores SIGTERM (fault 38)", { sk
 
   const { end } = await cell.closed(1);
   assert.deepEqual([end?.reason, end?.signal], ["aborted", 9]);
+  await nextTurn();
   assert.equal(setting.readLimit("web/x-main", "pids.current"), undefined);
   await cell.enclosure.end(0);
 });

@@ -60,7 +60,7 @@ export class OpenRuns {
     }
   }
 
-  /** Tell of a run; when its tree is empty, its cgroups go first. */
+  /** Tell of a run; when its tree is empty, its cgroups go. */
   changed(news: RunNews): void {
     const { run, executable } = news.record;
     this.#runs.set(run, { executable, latest: news });
@@ -89,17 +89,15 @@ export class OpenRuns {
 
   #report({ record, treeIsEmpty, logIsComplete }: RunNews): void {
     const { run, executable } = record;
-    const { cgroups, news, warn } = this.#options;
     const report = { ...record, treeIsEmpty, logIsComplete };
-    const hasLeaf = treeIsEmpty && this.#leaves.get(executable) === run;
-    if (hasLeaf) this.#leaves.delete(executable);
-    if (!hasLeaf || cgroups.removeExecutable(executable)) {
-      return news.tell((watcher) => watcher.runChanged(report));
-    }
-    news.tellAfter(
-      () => cgroups.removeExecutableWhenEmpty(executable).catch((cause) => warn(inWords(cause))),
-      (watcher) => watcher.runChanged(report),
-    );
+    this.#options.news.tell((watcher) => watcher.runChanged(report));
+    if (!treeIsEmpty || this.#leaves.get(executable) !== run) return;
+    this.#leaves.delete(executable);
+    // In a later turn: whoever waits for the end does not wait for directories.
+    setImmediate(() => {
+      // The next run of the name may have it by now; one that stays, it makes anew, or end() removes.
+      if (!this.#leaves.has(executable)) this.#options.cgroups.removeExecutable(executable);
+    });
   }
 
   #closeFromRecord(run: number): void {

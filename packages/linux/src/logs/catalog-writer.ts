@@ -6,8 +6,12 @@ import { inWords } from "../errno.ts";
 interface Unwritten {
   cell: string | undefined;
   runs: string;
-  writing: Promise<void>;
+  readonly timer: NodeJS.Timeout;
+  writing: Promise<void> | undefined;
 }
+
+/** A file is written so long after the first that wants it: a hundred starts are one write. */
+const gatherMs = 50;
 
 /**
  * Writes what the catalog knows beside the logs, behind the caller's back: nobody waits for a disk to
@@ -35,25 +39,29 @@ export class CatalogWriter {
     unwritten.runs += line;
   }
 
-  /** Resolves when nothing of a cell waits. */
+  /** Write now; resolves when nothing of a cell waits. */
   async flush(id: string): Promise<void> {
-    await this.#unwritten.get(id)?.writing;
+    const unwritten = this.#unwritten.get(id);
+    if (unwritten !== undefined) await this.#begin(id, unwritten);
   }
 
   async flushAll(): Promise<void> {
-    await Promise.all([...this.#unwritten.values()].map(({ writing }) => writing));
+    await Promise.all([...this.#unwritten.keys()].map((id) => this.flush(id)));
   }
 
   #of(id: string): Unwritten {
     const known = this.#unwritten.get(id);
     if (known !== undefined) return known;
-    const unwritten: Unwritten = { cell: undefined, runs: "", writing: Promise.resolve() };
+    const timer = setTimeout(() => void this.flush(id), gatherMs);
+    const unwritten: Unwritten = { cell: undefined, runs: "", timer, writing: undefined };
     this.#unwritten.set(id, unwritten);
-    // In a later turn, so that what comes together is written together.
-    unwritten.writing = new Promise((resolve) => setImmediate(resolve)).then(() =>
-      this.#write(id, unwritten),
-    );
     return unwritten;
+  }
+
+  #begin(id: string, unwritten: Unwritten): Promise<void> {
+    clearTimeout(unwritten.timer);
+    unwritten.writing ??= this.#write(id, unwritten);
+    return unwritten.writing;
   }
 
   async #write(id: string, unwritten: Unwritten): Promise<void> {

@@ -23,10 +23,16 @@ const lookEveryMs = 20;
 
 /** A census when nothing is on its way out: supervisors that have ended a cell are still leaving. */
 export async function settledCensus(setting: LinuxSetting): Promise<Census> {
+  await nextTurn();
   const signal = AbortSignal.timeout(settleMs);
   // One of them is the launcher.
   while (setting.shims.length - 1 > setting.cells && !signal.aborted) await delay(lookEveryMs);
   return takeCensus(setting);
+}
+
+/** Directories of runs go in the turn after their ends were told. */
+export function nextTurn(): Promise<void> {
+  return new Promise((resolve) => setImmediate(resolve));
 }
 
 function takeCensus(setting: LinuxSetting): Census {

@@ -59,8 +59,8 @@ bool stage_groups(struct order *order, const char *child)
 
 /*
  * Clone the stage into a v2 directory (7 us; a write to cgroup.procs waits milliseconds) and exec it
- * with the order's descriptors and no other. argv has a place for its name. A fork, no vfork: the OOM
- * killer of the cell would take all who share a memory. Closes what was opened for the order.
+ * with the order's descriptors and no other. argv has a place for its name. A fork, no vfork: that
+ * would wait for a child which the cell's CPU quota or freezer may hold already. Closes what was opened for the order.
  */
 enum step stage_clone(struct order *order, int group, char **argv, char **envp, pid_t *stage)
 {

@@ -14,15 +14,17 @@ static void exited(struct run *run, const siginfo_t *end)
 	record->status = end->si_status;
 	record->core = end->si_code == CLD_DUMPED;
 	cgroup_usage(run->group, record);
-	record->reason = record->how;
 	if (run->stopping)
 		record->reason = ABORTED;
-	else if (record->usage[OOM_KILLS] > 0 && end->si_status == (by_exit ? end->si_status : 9) &&
-		 end->si_status != 0)
+	else if (record->usage[OOM_KILLS] > 0 &&
+		 (by_exit ? end->si_status != 0 : end->si_status == SIGKILL))
 		record->reason = BY_OOM;
+	else
+		record->reason = record->how;
 	run_drain(run);
 	record_write(&run->file, record);
 	run->flags |= EXITED;
+	run->exited_at = clock_now(CLOCK_MONOTONIC);
 }
 
 /*

@@ -2,7 +2,7 @@
  * run.c - the life of a run: START makes it, its own end or STOP ends it, and when its processes are gone
  * and its pipes have ended it is forgotten.
  *
- *   STARTING --exec--> RUNNING: + EXITED, + EMPTY, + CLOSED --> FREE
+ *   STARTING --exec--> RUNNING: + EXITED, + EMPTY, + COMPLETE --> FREE
  *       '-- a step failed --> FAILING: until nothing of it is left --> FREE
  */
 #include "supervisor.h"
@@ -11,6 +11,7 @@
 
 #define LOOK_KILLED (10 * MILLISECONDS) /* where no event tells that a cgroup is empty */
 #define LOOK_EXITED (250 * MILLISECONDS)
+#define MOMENT      (5 * MILLISECONDS) /* in which a tree mostly follows its main process */
 
 struct run runs[MAX_RUNS];
 uint32_t slots;
@@ -124,12 +125,18 @@ void run_update(struct run *run)
 		run_release(run);
 		return;
 	}
-	if (run->flags == EXITED && !populated(run)) {
+	if (run->flags & EXITED && !(run->flags & EMPTY) && !populated(run)) {
 		run_drain(run);
 		run->flags |= EMPTY;
 	}
-	if (run->flags & EMPTY && run->streams[0].fd < 0 && run->streams[1].fd < 0)
-		run->flags |= CLOSED;
+	if (run->flags & EXITED && run->streams[0].fd < 0 && run->streams[1].fd < 0)
+		run->flags |= COMPLETE;
+	/* One frame for both ends wakes D once; and who starts the name again finds its tree gone. */
+	if (run->told == 0 && run->flags & EXITED && !(run->flags & EMPTY) &&
+	    clock_now(CLOCK_MONOTONIC) < run->exited_at + MOMENT) {
+		run->look_at = run->exited_at + MOMENT;
+		return;
+	}
 	if (run->flags != run->told) {
 		run->told = run->flags;
 		out = answer(RUN, 0);
@@ -142,7 +149,7 @@ void run_update(struct run *run)
 		answered();
 		run->stop_request = 0;
 	}
-	if (run->flags & CLOSED)
+	if (run->flags == CLOSED)
 		run_release(run);
 }
 

@@ -22,7 +22,7 @@ enum { ROLE_V2 = 1, ROLE_CPU = 2, ROLE_CPUACCT = 4, ROLE_MEMORY = 8, ROLE_PIDS =
 enum { ROLE_FREEZER = 32 };
 
 /* Flags of a run. */
-enum { EXITED = 1, EMPTY = 2, CLOSED = 4 };
+enum { EXITED = 1, EMPTY = 2, COMPLETE = 4, CLOSED = EXITED | EMPTY | COMPLETE };
 
 /* How a run ended, and why. */
 enum { BY_EXIT = 1, BY_SIGNAL = 2, BY_OOM = 3, ABORTED = 5 };
@@ -69,7 +69,7 @@ struct run {
 	int report, events, file;             /* file: of the record */
 	enum step failed;
 	int error, stop_signal;
-	int64_t deadline, look_at;
+	int64_t deadline, look_at, exited_at; /* of CLOCK_MONOTONIC */
 	struct stream streams[2];
 	struct log log;
 	struct record record;

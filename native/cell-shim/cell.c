@@ -4,7 +4,6 @@
  */
 #include "supervisor.h"
 
-#include <inttypes.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -21,25 +20,23 @@
 struct cell cell = { .events = -1, .init_pidfd = -1, .v2 = -1, .freezer = -1 };
 
 /*
- * Read field 9 of /proc/<pid>/stat, the flags, and field 22, the start in clock ticks; both can be read
- * of a zombie too. Returns 0 or -1.
+ * Read field 22 of /proc/<pid>/stat, the start in clock ticks, and field 9, the flags; both can be read
+ * of a zombie too. Returns the start, or 0 when there is no such process.
  */
-int process_start(pid_t pid, uint64_t *start, uint64_t *flags)
+uint64_t process_start(pid_t pid, uint64_t *flags)
 {
-	static const char format[] =
-		") %*s %*s %*s %*s %*s %*s %" SCNu64 " %*s %*s %*s %*s %*s %*s "
-		"%*s %*s %*s %*s %*s %*s %" SCNu64;
 	char directory[32], text[PAGE];
+	uint64_t fields[23] = { 0 };
 	const char *at;
-	int fields;
 
 	snprintf(directory, sizeof(directory), "/proc/%d", pid);
-	if (!read_at(AT_FDCWD, directory, "stat", text))
-		return -1;
-	/* Field 2 is a name in parentheses, and may contain any of this. */
+	read_at(AT_FDCWD, directory, "stat", text);
+	/* Field 2 is a name in parentheses, and may contain any of this; field 3 is a letter. */
 	at = strrchr(text, ')');
-	fields = at ? sscanf(at, format, flags, start) : 0;
-	return fields == 2 ? 0 : -1;
+	for (int i = 3; at && i <= 22 && (at = strchr(at + 1, ' ')); i++)
+		fields[i] = strtoull(at, NULL, 10);
+	*flags = fields[9];
+	return fields[22];
 }
 
 /* Add to an order what joining the cgroups of a directory needs: `tasks` on v1, itself on v2. */
@@ -60,11 +57,11 @@ bool stage_groups(struct order *order, const char *child)
 /*
  * Clone the stage into a v2 directory (7 us; a write to cgroup.procs waits milliseconds) and exec it
  * with the order's descriptors and no other. argv has a place for its name. A fork, no vfork: that
- * would wait for a child which the cell's CPU quota or freezer may hold already. Closes what was opened for the order.
+ * would wait for a child which the cell's CPU quota or freezer may hold already.
  */
 enum step stage_clone(struct order *order, int group, char **argv, char **envp, pid_t *stage)
 {
-	int pipe[2], error;
+	int pipe[2];
 
 	argv[0] = "aurae-stage";
 	*stage = sys_clone(0, group);
@@ -78,22 +75,24 @@ enum step stage_clone(struct order *order, int group, char **argv, char **envp, 
 		tell(order->fds[REPORT_PIPE], errno == E2BIG ? STEP_exec : STEP_clone, errno);
 		_exit(1);
 	}
-	error = errno;
+	return *stage < 0 ? STEP_clone : STEP_launch;
+}
+
+/* Close what was opened for an order: all but the parent's I. */
+void order_close(const struct order *order)
+{
 	for (int i = 0; i < FDS; i++)
 		if (order->fds[i] >= 0 && i != PARENT)
 			close(order->fds[i]);
-	errno = error;
-	return *stage < 0 ? STEP_clone : STEP_launch;
 }
 
 /* The part of ENCLOSED and STATE_IS that says who we are. */
 void cell_state(struct writer *out)
 {
-	uint64_t start = 0, flags;
+	uint64_t flags;
 
-	process_start(getpid(), &start, &flags);
 	put_u32(out, (uint32_t)getpid());
-	put_u64(out, start);
+	put_u64(out, process_start(getpid(), &flags));
 	put_u32(out, (uint32_t)cell.init);
 	put_u64(out, cell.init_start);
 }
@@ -154,21 +153,8 @@ static enum step await_init(int reports, int stages)
 		return STEP_killed;
 	cell.init = (pid_t)pid;
 	cell.init_pidfd = sys_pidfd_open(cell.init);
-	if (cell.init_pidfd < 0 || process_start(cell.init, &cell.init_start, &flags) < 0)
-		return STEP_killed;
-	return STEP_launch;
-}
-
-/* Open the parent's I, and make sure that it is the one that D means, and not one with its pid. */
-static int open_parent(pid_t pid, uint64_t start)
-{
-	int pidfd = sys_pidfd_open(pid);
-	uint64_t found = 0, flags;
-
-	if (pidfd >= 0 && process_start(pid, &found, &flags) == 0 && found == start)
-		return pidfd;
-	errno = ESRCH;
-	return -1; /* and S ends, with the descriptor */
+	cell.init_start = process_start(cell.init, &flags);
+	return cell.init_pidfd < 0 || cell.init_start == 0 ? STEP_killed : STEP_launch;
 }
 
 /* Make the cell; returns the step that failed, or STEP_launch. */
@@ -177,16 +163,21 @@ static enum step enclose(pid_t parent, uint64_t parent_start, char **argv)
 	struct order order = { .init = true, .namespaces = cell.namespaces };
 	char *envp[] = { NULL };
 	enum step step;
-	int reports[2], group;
+	uint64_t flags;
+	int reports[2];
 	pid_t stage;
 
 	memset(order.fds, -1, sizeof(order.fds));
 	/* Where PIDs are shared nobody but us can reap the orphans of this cell. */
 	if (!(cell.namespaces & CLONE_NEWPID) && prctl(PR_SET_CHILD_SUBREAPER, 1) < 0)
 		return STEP_clone;
-	if (parent > 0 && (order.fds[PARENT] = open_parent(parent, parent_start)) < 0)
+	/* The parent's I, that D means, and not another with its pid: so opened first, looked at then. */
+	order.fds[PARENT] = parent > 0 ? sys_pidfd_open(parent) : -1;
+	if (parent > 0 &&
+	    (order.fds[PARENT] < 0 || process_start(parent, &flags) != parent_start)) {
+		errno = ESRCH;
 		return STEP_parent;
-	group = cell.v2 < 0 ? -1 : cell.group[cell.v2];
+	}
 	if (!stage_groups(&order, "."))
 		return STEP_cgroup;
 	order.joins = order.tasks;
@@ -197,9 +188,10 @@ static enum step enclose(pid_t parent, uint64_t parent_start, char **argv)
 	if (pipe2(reports, O_CLOEXEC) < 0)
 		return STEP_pipe;
 	order.fds[REPORT_PIPE] = reports[1];
-	step = stage_clone(&order, group, argv, envp, &stage);
+	step = stage_clone(&order, cell.v2 < 0 ? -1 : cell.group[cell.v2], argv, envp, &stage);
 	if (step != STEP_launch)
 		return step;
+	order_close(&order);
 	step = await_init(reports[0], parent > 0 && cell.namespaces & CLONE_NEWPID ? 2 : 1);
 	if (order.fds[PARENT] >= 0)
 		close(order.fds[PARENT]);

@@ -102,6 +102,7 @@ void start_run(uint32_t request, struct reader *in)
 		run->start_request = request;
 		step = begin(run, &order, strings, strings + arguments + 1);
 		error = errno;
+		order_close(&order);
 	}
 	if (step != STEP_launch) {
 		answer_failed(request, step, error);
@@ -136,7 +137,7 @@ void resolve(struct run *run)
 	struct writer *out;
 
 	if (run->failed == STEP_launch &&
-	    (run->main == 0 || process_start(run->main, &record->start, &flags) < 0 ||
+	    (run->main == 0 || (record->start = process_start(run->main, &flags)) == 0 ||
 	     flags & PF_FORKNOEXEC)) {
 		run->failed = STEP_killed;
 		run->error = ESRCH;

@@ -111,8 +111,9 @@ void answered(void);
 void answer_failed(uint32_t request, enum step step, int error);
 
 /* cell.c: the life of the cell, and the one place that forks */
-int process_start(pid_t pid, uint64_t *start, uint64_t *flags);
+uint64_t process_start(pid_t pid, uint64_t *flags);
 enum step stage_clone(struct order *order, int group, char **argv, char **envp, pid_t *pid);
+void order_close(const struct order *order);
 bool stage_groups(struct order *order, const char *child);
 void cell_state(struct writer *out);
 void cell_enclose(uint32_t request, struct reader *in);
@@ -120,7 +121,7 @@ void cell_end(uint32_t request, uint32_t grace_ms);
 void cell_init_died(int how, int status);
 int64_t cell_tick(int64_t now);
 
-/* run.c: the life of a run */
+/* run.c: the life of a run, and the ends of all children */
 extern struct run runs[MAX_RUNS];
 extern uint32_t slots; /* those that have been in use */
 #define each_run(each)                                                                             \
@@ -129,7 +130,6 @@ extern uint32_t slots; /* those that have been in use */
 struct run *run_by_id(uint64_t id);
 struct run *run_acquire(void);
 void run_release(struct run *run);
-void run_drain(struct run *run);
 void run_update(struct run *run);
 void run_fail(struct run *run, enum step step, int error);
 void run_stop(struct run *run, int number, int64_t deadline);
@@ -139,11 +139,12 @@ void run_event(enum watched what, struct run *run);
 int64_t run_tick(int64_t now);
 bool run_none_left(void);
 
-/* start.c: how a run begins; reap.c: how it ends */
+void collect(void);
+
+/* start.c: how a run begins */
 void start_run(uint32_t request, struct reader *in);
 void read_reports(struct run *run);
 void resolve(struct run *run);
-void collect(void);
 
 /* log.c: lines */
 int log_open(struct log *log);

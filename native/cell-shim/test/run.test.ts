@@ -58,6 +58,17 @@ suite("runs", { skip }, () => {
     assert.deepEqual(readFileSync(`${cell.groups[0]?.path}/x-a/cgroup.procs`, "utf8"), "");
   });
 
+  test("START that cannot join its cgroups leaves no descriptor behind", async () => {
+    await using cell = await Cell.open(node());
+    const descriptors = (): number => readdirSync(`/proc/${cell.supervisor}/fd`).length;
+    const before = descriptors();
+
+    const { answer } = await cell.startPrepared("missing", { argv: ["/bin/true"] });
+
+    assert.deepEqual(readFailure(answer), { errno: 2, step: "cgroup" });
+    assert.equal(descriptors(), before);
+  });
+
   test("START finds a program by the PATH it is given, and no other variable is there", async () => {
     await using cell = await Cell.open(node());
 

@@ -256,6 +256,13 @@ static void test_full_disk(void)
 	for (const char *at = shown; (at = strstr(at, "stdout F x")); at++)
 		lines++;
 	CHECK(lines == 512 - (int)record.dropped);
+	/* A gap that the end of a segment makes is told of before the line that begins the next one. */
+	mount(NULL, directory, NULL, MS_REMOUNT, "size=80k");
+	open_log(&log, &stream, 1 << 16, text, sizeof(text));
+	log.gap = 7;
+	log.size = 1 << 16;
+	CHECK(ftruncate(log.fd, 1 << 16) == 0);
+	CHECK(strncmp(read_log(&log, &stream, 1), "stdout F:dropped=7 \nstdout F x", 30) == 0);
 	umount2(directory, MNT_DETACH);
 }
 

@@ -340,9 +340,9 @@ int64_t cell_tick(int64_t now)
 		unwatch(&run->streams[1].fd);
 		run_update(run);
 	}
+	unlinkat(cell.directory, "s.sock", 0);
 	answer(ENDED, cell.end_request);
 	if (cell.end_request > 0)
 		answered();
-	unlinkat(cell.directory, "s.sock", 0);
 	_exit(0);
 }

@@ -121,9 +121,9 @@ void run_update(struct run *run)
 		/* D removes x-... on FAILED, so nothing may be in it. */
 		if (run->stage > 0 || run->main > 0 || populated(run))
 			return;
+		run_release(run); /* first: nothing is left when D hears of it */
 		answer_failed(run->start_request, run->failed, run->error);
 		answer_failed(run->stop_request, STEP_run, ESRCH);
-		run_release(run);
 		return;
 	}
 	if (run->flags & EXITED && !(run->flags & EMPTY) && !populated(run)) {

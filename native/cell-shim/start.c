@@ -103,12 +103,11 @@ void start_run(uint32_t request, struct reader *in)
 		step = begin(run, &order, strings, strings + arguments + 1);
 		error = errno;
 		order_close(&order);
-	}
-	if (step != STEP_launch) {
-		answer_failed(request, step, error);
-		if (run)
+		if (step != STEP_launch)
 			run_release(run);
 	}
+	if (step != STEP_launch)
+		answer_failed(request, step, error);
 	give_back(strings, (end + 1) * sizeof(*strings));
 }
 

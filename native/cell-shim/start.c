@@ -51,7 +51,7 @@ static uint32_t take_strings(struct reader *in, char **strings, uint32_t at, boo
 {
 	for (uint32_t count = take_count(in); count > 0 && !in->bad; count--) {
 		strings[at] = take_text(in, FRAME_MAX);
-		*too_many |= at == MAX_STRINGS;
+		*too_many |= at >= MAX_STRINGS;
 		at += at < MAX_STRINGS;
 	}
 	strings[at] = NULL;

@@ -121,8 +121,9 @@ static _Noreturn void serve_as_init(char **argv)
 	if (set_capabilities(BIT(CAP_WAKE_ALARM), 0) < 0)
 		fail(STEP_capabilities);
 
-	/* What it was told is nobody's business: see /proc/1/cmdline and comm. */
-	for (; *argv; argv++)
+	/* What it was told is nobody's business: /proc/1/cmdline says its name and no more. */
+	strcpy(argv[0], "aurae-init");
+	for (argv++; *argv; argv++)
 		memset(*argv, 0, strlen(*argv));
 	prctl(PR_SET_NAME, "aurae-init");
 	/* The kernel reaps for a process that ignores SIGCHLD; there is nothing to wake up for. */

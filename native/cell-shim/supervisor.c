@@ -11,6 +11,7 @@
 #include <sys/stat.h>
 
 #define BATCH 64
+#define HOUR  (3600000 * MILLISECONDS)
 
 static int poller, children;
 
@@ -111,13 +112,13 @@ int main(void)
 	control_adopt(connection);
 	for (;;) {
 		int64_t now = clock_now(CLOCK_MONOTONIC), at = run_tick(now), end = cell_tick(now);
-		int timeout = -1, n;
+		int64_t left = (end < at ? end : at) - now;
+		int n;
 
-		if (end < at)
-			at = end;
-		if (at < NEVER)
-			timeout = at > now ? (int)((at - now) / MILLISECONDS) + 1 : 0;
-		n = epoll_wait(poller, events, BATCH, timeout);
+		/* An hour at most: these milliseconds are an int, and a grace may be longer. */
+		left = left < 0 ? 0 : left > HOUR ? HOUR : left;
+		n = epoll_wait(poller, events, BATCH,
+			       (int)((left + MILLISECONDS - 1) / MILLISECONDS));
 		for (int i = 0; i < n; i++)
 			handle(events[i].data.u32);
 	}

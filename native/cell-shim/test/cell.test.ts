@@ -14,7 +14,7 @@ suite("cells", { skip }, () => {
 
     const { run } = await cell.sh(
       "a",
-      "hostname; cat /proc/self/cgroup; echo $$; cat /proc/1/comm",
+      "hostname; cat /proc/self/cgroup; echo $$; cat /proc/1/comm /proc/1/cmdline; echo",
     );
     await cell.connection.run(run, all);
 
@@ -23,6 +23,7 @@ suite("cells", { skip }, () => {
     assert.ok(lines.includes("stdout F 0::/x-a"), cell.log("a", run));
     assert.ok(lines.includes("stdout F 2"));
     assert.ok(lines.includes("stdout F aurae-init"));
+    assert.match(cell.log("a", run), /stdout F aurae-init\0+\n/);
   });
 
   test("ENCLOSE of a directory that is not there says so and leaves nothing", async () => {

@@ -34,7 +34,8 @@ const never = new AbortController().signal;
  *          ▲                          │               └────────────────┬────────────────────┘
  *          └────── host refused ──────┘                              free()
  *                                                                      ▼
- *                       back where it was, when the host failed ◀── freeing ──▶ freed
+ *                  back where it was, when a child could not be ◀── freeing ──▶ freed
+ *                  freed; failed, when its enclosure could not be ended
  *
  * Each method claims the cell before its first `await`: no two callers ever act on the same state.
  */
@@ -164,16 +165,28 @@ export class Cell {
   async #release(before: Standing, graceMs: number): Promise<void> {
     try {
       await this.#freeChildren(graceMs);
+    } catch (cause) {
+      // Nothing was done to this one. What the host told meanwhile stays true.
+      const why = this.#state.kind === "freeing" ? this.#state.why : undefined;
+      this.#state = before;
+      if (why !== undefined) this.#fail(why);
+      throw this.#asFailure(cause);
+    }
+    try {
       await before.enclosure.end(graceMs);
       this.#state = { kind: "freed" };
     } catch (cause) {
-      // Something is still there, so the cell is too: free() can be tried again.
-      const why = this.#state.kind === "freeing" ? this.#state.why : undefined;
-      this.#state =
-        why === undefined ? before : { kind: "failed", enclosure: before.enclosure, why };
-      if (cause instanceof Failure) throw cause;
-      throw new Failure("host", "HOST_FAILED", `Cannot free cell "${this.name}"`, { cause });
+      // Something is still there, so the cell is too; but what has begun to end takes no start.
+      const failure = this.#asFailure(cause);
+      const why = `it could not be freed: ${failure.message}`;
+      this.#state = { kind: "failed", enclosure: before.enclosure, why };
+      throw failure;
     }
+  }
+
+  #asFailure(cause: unknown): Failure {
+    if (cause instanceof Failure) return cause;
+    return new Failure("host", "HOST_FAILED", `Cannot free cell "${this.name}"`, { cause });
   }
 
   async #freeChildren(graceMs: number): Promise<void> {

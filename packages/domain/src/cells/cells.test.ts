@@ -115,15 +115,28 @@ test("free() of a cell that is being allocated waits for it, then ends it", asyn
   assert.deepEqual(host.log, ["enclose web", "end web"]);
 });
 
-test("free() that the host fails leaves the cell, and can be tried again", async () => {
-  const { cells, host, allocate } = setUp();
+test("free() that the host fails leaves a failed cell with the reason, and can be tried again", async () => {
+  const { cells, host, allocate, start } = setUp();
   await allocate("web");
   host.failOn = "end web";
 
   await assert.rejects(cells.free(web, 0, signal), { kind: "host" });
-  assert.equal(cells.get(web).state.kind, "allocated");
 
+  const { state } = cells.get(web);
+  assert.match(state.kind === "failed" ? state.why : state.kind, /^it could not be freed: .*asked/);
+  await assert.rejects(start("exit 0"), { reason: "CELL_FAILED" });
   await cells.free(web, 0, signal);
+});
+
+test("free() whose child the host fails leaves the parent as it was", async () => {
+  const { cells, host, allocate } = setUp();
+  for (const name of ["web", "web/a"]) await allocate(name);
+  host.failOn = "end web/a";
+
+  await assert.rejects(cells.free(web, 0, signal), { kind: "host" });
+
+  const kinds = [web, "web/a" as CellName].map((name) => cells.get(name).state.kind);
+  assert.deepEqual(kinds, ["allocated", "failed"]);
 });
 
 test("start() of a name that runs fails, of one that has ended succeeds with the next number", async () => {

@@ -84,6 +84,16 @@ export function hostSuite(
     await assert.rejects(cell.enclosure.start(2, program("exit 0")), Failure);
   });
 
+  test(`${of}: start() is refused from the first moment of end()`, { skip }, async () => {
+    await using setting = await create();
+    const cell = await enclose(setting.host, "suite-ending");
+
+    const ended = cell.enclosure.end(0);
+
+    const late = cell.enclosure.start(1, program("exit 0"));
+    await Promise.all([assert.rejects(late, hasReason("CELL_STATE")), ended]);
+  });
+
   test(`${of}: enclose() puts a child inside its parent`, { skip }, async () => {
     await using setting = await create();
     const parent = await enclose(setting.host, "suite-parent");

@@ -58,7 +58,8 @@ export interface Enclosure {
 
   /**
    * End all that runs, with one grace for all, and remove every trace but the logs. Resolves when
-   * nothing is left; the watcher has been told of every end before. When it throws it can be called again.
+   * nothing is left; the watcher has been told of every end before. From its first moment on start()
+   * is refused, also when it throws; it can be called again then.
    */
   end(graceMs: number): Promise<void>;
 }

@@ -20,6 +20,21 @@ static _Noreturn void fail(const char *what, const char *which)
 }
 
 /*
+ * Set every signal to its default, also those that libc keeps to itself, and let it come: Node starts
+ * its children with SIGPIPE ignored, and every executable would inherit that.
+ */
+static void default_signals(void)
+{
+	static const unsigned long defaults[4];
+	sigset_t none;
+
+	for (int number = 1; number <= 64; number++)
+		syscall(SYS_rt_sigaction, number, defaults, NULL, 8);
+	sigemptyset(&none);
+	sigprocmask(SIG_SETMASK, &none, NULL);
+}
+
+/*
  * Join one cgroup. `tasks` exists on v1 only; 0 means the writer, which alone is quick: another pid,
  * or cgroup.procs, waits for an RCU grace period of 7-15 ms. Paid once, every supervisor inherits.
  */
@@ -83,16 +98,12 @@ static _Noreturn void supervise(int connection, char *supervisor)
 int main(int argc, char **argv)
 {
 	int socket, null;
-	sigset_t none;
 
 	sys_close_range(3, ~0U);
 	errno = EINVAL;
 	if (argc < 3)
 		fail("start", "without SOCKET SUPERVISOR CGROUPDIR...");
-	/* Node starts its children with SIGPIPE ignored; a supervisor's executables would inherit it. */
-	sys_default_signals();
-	sigemptyset(&none);
-	sigprocmask(SIG_SETMASK, &none, NULL);
+	default_signals();
 	for (int i = 3; i < argc; i++)
 		enter_group(argv[i]);
 	if (access(argv[2], X_OK) < 0)

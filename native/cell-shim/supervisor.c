@@ -80,11 +80,10 @@ static int settle_in(void)
 
 	sys_close_range((unsigned)connection + 1, ~0U);
 	umask(077);
-	sys_default_signals();
 	sigfillset(&signals);
 	sigprocmask(SIG_SETMASK, &signals, NULL);
 	if (connection < 0 || dup3(STDIN_FILENO, ORDER_FD, O_CLOEXEC) < 0 || length < 0 ||
-	    length == sizeof(path) || getrlimit(RLIMIT_NOFILE, &files) < 0)
+	    length >= (ssize_t)sizeof(path) - 16 || getrlimit(RLIMIT_NOFILE, &files) < 0)
 		return -1;
 	files.rlim_cur = files.rlim_max; /* 512 runs have five descriptors each */
 	setrlimit(RLIMIT_NOFILE, &files);

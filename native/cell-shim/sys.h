@@ -63,15 +63,6 @@ static inline pid_t sys_clone(uint64_t flags, int cgroup)
 	return (pid_t)syscall(SYS_clone3, &args, sizeof(args));
 }
 
-/* Set every signal to its default: also those that libc keeps to itself, and refuses to touch. */
-static inline void sys_default_signals(void)
-{
-	static const unsigned long defaults[4];
-
-	for (int number = 1; number <= 64; number++)
-		syscall(SYS_rt_sigaction, number, defaults, NULL, 8);
-}
-
 static inline int sys_pidfd_open(pid_t pid)
 {
 	return (int)syscall(SYS_pidfd_open, pid, 0);

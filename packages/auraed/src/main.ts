@@ -84,7 +84,8 @@ async function serve(
   await using store = openLogStore(config, log);
   await using host = openHost(config, store, log);
   const cells = new Cells(host);
-  await cells.adopt();
+  for (const cell of await cells.adopt())
+    logger.error({ cell }, "cell left alone: its parent could not be taken over");
   using _retention = repeat(
     retentionEveryMs,
     () => store.retain(new Date()),

@@ -139,6 +139,20 @@ test("free() whose child the host fails leaves the parent as it was", async () =
   assert.deepEqual(kinds, ["allocated", "failed"]);
 });
 
+test("adopt() leaves a cell alone whose parent was not adopted, and tells it", async () => {
+  const { cells, host } = setUp();
+  host.left = ["gone/a", "gone/a/b", "web", "web/a"] as CellName[];
+
+  const orphans = await cells.adopt();
+
+  assert.deepEqual(orphans, ["gone/a", "gone/a/b"]);
+  assert.deepEqual(
+    cells.list(undefined).map(({ name, children }) => [name, ...children.keys()]),
+    [["web", "web/a"]],
+  );
+  assert.deepEqual(host.log, []);
+});
+
 test("start() of a name that runs fails, of one that has ended succeeds with the next number", async () => {
   const { cells, allocate, start } = setUp();
   await allocate("web");

@@ -21,14 +21,25 @@ export class Cells {
     return this.#host.cgroupV2;
   }
 
-  /** Take over what an earlier daemon left; called once, before anything else. */
-  async adopt(): Promise<void> {
+  /**
+   * Take over what an earlier daemon left; called once, before anything else. A cell whose parent was
+   * not taken over has no place in the tree: it is left alone, so that one bad cell keeps no node down.
+   *
+   * @returns the cells that were left alone
+   */
+  async adopt(): Promise<readonly CellName[]> {
+    const orphans: CellName[] = [];
     for (const adopted of await this.#host.adopt()) {
-      const { parent, siblings } = this.#placeOf(adopted.name);
-      const cell = new Cell(adopted.name, adopted.spec, parent);
+      const place = this.#findPlace(adopted.name);
+      if (place === undefined) {
+        orphans.push(adopted.name);
+        continue;
+      }
+      const cell = new Cell(adopted.name, adopted.spec, place.parent);
       cell.adopt(adopted);
-      siblings.set(cell.name, cell);
+      place.siblings.set(cell.name, cell);
     }
+    return orphans;
   }
 
   /** Make a cell. Once begun it is finished or undone, whether the caller waits for it or not. */
@@ -148,19 +159,29 @@ export class Cells {
     return (parent === undefined ? this.#roots : this.#find(parent)?.children)?.get(name);
   }
 
-  #placeOf(name: CellName): {
-    readonly parent: Cell | undefined;
-    readonly siblings: Map<CellName, Cell>;
-  } {
+  #placeOf(name: CellName): Place {
+    const place = this.#findPlace(name);
+    if (place !== undefined) return place;
+    const parent = parentOf(name) ?? "";
+    const why = `its parent "${parent}" does not exist`;
+    throw new Failure("not-found", "PARENT_CELL_NOT_FOUND", `Cannot find cell "${name}": ${why}`, {
+      metadata: { cell: name, parent },
+    });
+  }
+
+  /** Undefined when its parent does not exist. */
+  #findPlace(name: CellName): Place | undefined {
     const parentName = parentOf(name);
     if (parentName === undefined) return { parent: undefined, siblings: this.#roots };
     const parent = this.#find(parentName);
-    if (parent !== undefined) return { parent, siblings: parent.children };
-    const why = `its parent "${parentName}" does not exist`;
-    throw new Failure("not-found", "PARENT_CELL_NOT_FOUND", `Cannot find cell "${name}": ${why}`, {
-      metadata: { cell: name, parent: parentName },
-    });
+    return parent === undefined ? undefined : { parent, siblings: parent.children };
   }
+}
+
+/** Where a cell is, or would be, in the tree. */
+interface Place {
+  readonly parent: Cell | undefined;
+  readonly siblings: Map<CellName, Cell>;
 }
 
 /** Order by name, by code unit: the same on every machine. */

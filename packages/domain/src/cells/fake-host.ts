@@ -1,5 +1,6 @@
 import { Failure } from "../errors.ts";
 import type { CellName } from "./cell-name.ts";
+import type { CellSpec } from "./cell-spec.ts";
 import { type ExecutableSpec, toArgv } from "./executable-spec.ts";
 import type {
   AdoptedCell,
@@ -23,6 +24,8 @@ export class FakeHost implements CellHost {
   /** Fails the next call whose log line it equals, once. */
   failOn: string | undefined;
   readonly enclosures: Map<CellName, FakeEnclosure> = new Map();
+  /** The names of what an earlier daemon left. */
+  left: readonly CellName[] = [];
 
   async enclose({ name, parent }: EncloseRequest): Promise<Enclosure> {
     await this.note(`enclose ${name}`);
@@ -35,7 +38,12 @@ export class FakeHost implements CellHost {
   }
 
   async adopt(): Promise<readonly AdoptedCell[]> {
-    return [];
+    return this.left.map((name) => {
+      const enclosure = new FakeEnclosure(this, name);
+      this.enclosures.set(name, enclosure);
+      const spec: CellSpec = { limits: { pidsMax: 64 }, shared: new Set(), labels: new Map() };
+      return { name, spec, enclosure, runs: [] };
+    });
   }
 
   /** Write down a call, give others their turn, and fail it if asked to. */

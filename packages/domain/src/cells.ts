@@ -28,4 +28,5 @@ export {
 } from "./cells/parse-executable.ts";
 export type { Run, RunState } from "./cells/run.ts";
 export type { EndReason, RunEnd, Usage } from "./cells/run-end.ts";
+export type { ShownExecutable } from "./cells/shown-executable.ts";
 export { Violations } from "./violations.ts";

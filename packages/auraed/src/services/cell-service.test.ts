@@ -84,7 +84,23 @@ test("List is the tree, sorted, with the limits that hold", async () => {
   assert.equal(cells[0]?.cell?.limits?.pidsMax, 1024);
   assert.equal(cells[0]?.state, CellState.ALLOCATED);
   const [server] = cells[0]?.executables ?? [];
-  assert.deepEqual([server?.executable?.env, server?.pid], [{ KEY: "value" }, 1001n]);
+  assert.deepEqual([server?.executable?.command, server?.pid], ["sleep 1", 1001n]);
+});
+
+test("List has no environment, and of long arguments what fits into 4 KiB", async () => {
+  await using setting = await setUp("web");
+  const env = { TOKEN: "x".repeat(100_000) };
+  const args = ["sleep 1", "y".repeat(100_000)];
+  const executable = { cellName: "web", name: "server", command: "sh", args, env };
+  await setting.client.call(start, { executable });
+
+  const { cells } = await setting.client.call(list, {});
+
+  const [server] = cells[0]?.executables ?? [];
+  assert.deepEqual(server?.executable?.env, {});
+  assert.equal(server?.executable?.args[0], "sleep 1");
+  assert.ok(server.executable.args.join("").length < 4096);
+  assert.equal(server.executableCut, true);
 });
 
 test("List tells why a cell has failed", async () => {

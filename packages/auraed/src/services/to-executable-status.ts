@@ -34,7 +34,8 @@ export function toExecutableStatus(
 ): MessageInitShape<typeof ExecutableStatusSchema> {
   const { state } = run;
   const status = {
-    executable: toExecutable(run.spec, cell),
+    executable: toExecutable(run.executable, cell),
+    executableCut: run.executable.isCut,
     state: states[state.kind],
     run: BigInt(run.number),
   };
@@ -48,9 +49,10 @@ export function toRunEnd(end: domain.RunEnd): MessageInitShape<typeof RunEndSche
   return { ...end, reason: reasons[end.reason], usage: { ...end.usage } };
 }
 
+/** Without the environment, which is write-only: it is not even remembered. */
 function toExecutable(
-  spec: domain.ExecutableSpec,
+  shown: domain.ShownExecutable,
   cellName: domain.CellName,
 ): MessageInitShape<typeof ExecutableSchema> {
-  return { ...spec, cellName, args: [...spec.args], env: Object.fromEntries(spec.env) };
+  return { ...shown, cellName, args: [...shown.args] };
 }

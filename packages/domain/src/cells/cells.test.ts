@@ -165,6 +165,21 @@ test("start() of a name that runs fails, of one that has ended succeeds with the
   assert.deepEqual([first.run, second.run], [1, 2]);
 });
 
+test("a start that the host refuses leaves the run before it as it was", async () => {
+  const { cells, allocate, start } = setUp();
+  await allocate("web");
+  for (const code of [1, 2]) {
+    await start(`exit ${code}`);
+    await cells.wait(web, server, undefined, signal);
+  }
+
+  await assert.rejects(start("missing"), { reason: "COMMAND_NOT_FOUND" });
+
+  const { executables } = cells.get(web);
+  assert.equal(executables.run(server).executable.command, "exit 2");
+  assert.equal(executables.run(server, 1).executable.command, "");
+});
+
 test("start() that the host refuses leaves no executable behind", async () => {
   const { cells, allocate, start } = setUp();
   await allocate("web");
@@ -202,7 +217,7 @@ test("wait() answers for all executables of the cell, sorted by name", async () 
   const runs = await cells.wait(web, undefined, undefined, signal);
 
   assert.deepEqual(
-    runs.map((run) => [run.spec.name, run.state.kind]),
+    runs.map((run) => [run.executable.name, run.state.kind]),
     [
       ["a", "ended"],
       ["b", "ended"],

@@ -1,6 +1,7 @@
 import { Failure } from "../errors.ts";
 import type { ExecutableName, ExecutableSpec } from "./executable-spec.ts";
 import { Run } from "./run.ts";
+import { toShown } from "./shown-executable.ts";
 
 /** Runs of one executable that are remembered, the latest among them. */
 const remembered = 8;
@@ -44,11 +45,13 @@ export class Executable {
         { metadata },
       );
     }
-    return this.add(new Run(number, spec));
+    return this.add(new Run(number, toShown(spec)));
   }
 
   /** Take a run that is known already. */
   add(run: Run): Run {
+    // The one before it is the latest again when this one is refused.
+    for (const earlier of this.#runs.slice(0, -1)) earlier.superseded();
     this.#runs = [...this.#runs, run].slice(-remembered);
     return run;
   }

@@ -3,6 +3,7 @@ import { Executable } from "./executable.ts";
 import type { ExecutableName, ExecutableSpec } from "./executable-spec.ts";
 import type { RunReport } from "./host.ts";
 import { Run } from "./run.ts";
+import { toShown } from "./shown-executable.ts";
 
 /** Executables of a cell that have ended and are remembered; beyond it the oldest are forgotten. */
 const rememberedEnded = 1024;
@@ -49,15 +50,15 @@ export class Executables implements Iterable<Executable> {
 
   /** Give up the claim of a run that the host refused. */
   forget(run: Run): void {
-    const executable = this.#byName.get(run.spec.name);
+    const executable = this.#byName.get(run.executable.name);
     executable?.forget(run);
-    if (executable?.latest === undefined) this.#byName.delete(run.spec.name);
+    if (executable?.latest === undefined) this.#byName.delete(run.executable.name);
   }
 
   /** Take a run that an earlier daemon began. */
   adopt(report: RunReport, spec: ExecutableSpec): void {
     const executable = this.#byName.get(spec.name) ?? new Executable(spec.name);
-    executable.add(new Run(report.run, spec)).changed(report);
+    executable.add(new Run(report.run, toShown(spec))).changed(report);
     this.#lastRun = Math.max(this.#lastRun, report.run);
     this.#touch(executable);
     this.#forgetOldest();

@@ -1,4 +1,4 @@
-import { utf8Length } from "../utf8-length.ts";
+import { utf8Length } from "../utf8.ts";
 import type { Violations } from "../violations.ts";
 
 const maxLabels = 64;

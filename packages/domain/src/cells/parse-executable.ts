@@ -1,4 +1,4 @@
-import { utf8Length } from "../utf8-length.ts";
+import { utf8Length } from "../utf8.ts";
 import { Violations, type Wrong } from "../violations.ts";
 import { type CellName, isSegment, parseCellName } from "./cell-name.ts";
 import type { ExecutableName, ExecutableSpec } from "./executable-spec.ts";

@@ -1,7 +1,7 @@
 import { Gate } from "../gate.ts";
-import type { ExecutableSpec } from "./executable-spec.ts";
 import type { RunReport, StartedRun } from "./host.ts";
 import type { RunEnd } from "./run-end.ts";
+import { type ShownExecutable, toNameOnly } from "./shown-executable.ts";
 
 /** Each state holds what is true in it. Processes may be left when the main one has ended. */
 export type RunState =
@@ -20,7 +20,7 @@ export type RunState =
  */
 export class Run {
   readonly number: number;
-  readonly spec: ExecutableSpec;
+  #executable: ShownExecutable;
   #state: RunState = { kind: "starting" };
   #treeIsEmpty = false;
   /** Opens when it runs, has run, or was refused. */
@@ -30,9 +30,14 @@ export class Run {
   /** Opens when nothing will be added to its log any more. */
   readonly logComplete: Gate = new Gate();
 
-  constructor(number: number, spec: ExecutableSpec) {
+  constructor(number: number, executable: ShownExecutable) {
     this.number = number;
-    this.spec = spec;
+    this.#executable = executable;
+  }
+
+  /** What was asked for, as far as it is remembered. */
+  get executable(): ShownExecutable {
+    return this.#executable;
   }
 
   get state(): RunState {
@@ -62,6 +67,11 @@ export class Run {
     this.settled.open();
     this.ended.open();
     this.logComplete.open();
+  }
+
+  /** It will not be the latest again: of what was asked for only the name is remembered. */
+  superseded(): void {
+    this.#executable = toNameOnly(this.#executable);
   }
 
   stopping(): void {

@@ -110,7 +110,10 @@ async function serve(
     front.close(AbortSignal.timeout(stopTimeoutMs)),
   ]);
   if (config.freeOnExit) {
-    await cells.freeAll(freeGraceMs);
+    for (const { cell, cause } of await cells.freeAll(freeGraceMs)) {
+      logger.error({ cell, err: cause }, "cell not freed");
+      process.exitCode = exitCodes.failed;
+    }
     if (!(await host.retire())) logger.warn("the launcher and its cgroups stay");
   }
   logger.info("stopped");

@@ -153,6 +153,33 @@ test("adopt() leaves a cell alone whose parent was not adopted, and tells it", a
   assert.deepEqual(host.log, []);
 });
 
+test("freeAll() waits for every cell, and tells those that failed", async () => {
+  const { cells, host, allocate } = setUp();
+  for (const name of ["bad", "good"]) await allocate(name);
+  const { promise: held, resolve: letGo } = Promise.withResolvers<void>();
+  const { promise: badEnded, resolve: endBad } = Promise.withResolvers<void>();
+  host.note = async (call) => {
+    host.log.push(call);
+    if (call === "end good") return held;
+    endBad();
+    throw new Error("asked to fail");
+  };
+
+  const freed = cells.freeAll(0);
+  await badEnded;
+  letGo();
+
+  const failed = await freed;
+  assert.deepEqual(
+    failed.map(({ cell }) => cell),
+    ["bad"],
+  );
+  assert.deepEqual(
+    cells.list(undefined).map(({ name }) => name),
+    ["bad"],
+  );
+});
+
 test("start() of a name that runs fails, of one that has ended succeeds with the next number", async () => {
   const { cells, allocate, start } = setUp();
   await allocate("web");

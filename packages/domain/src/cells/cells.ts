@@ -75,10 +75,21 @@ export class Cells {
     if (siblings.get(name) === cell) siblings.delete(name);
   }
 
-  /** End every cell, as far as it goes. */
-  async freeAll(graceMs: number): Promise<void> {
+  /** End every cell; one that fails holds up no other. @returns those that failed, and why */
+  async freeAll(
+    graceMs: number,
+  ): Promise<readonly { readonly cell: CellName; readonly cause: unknown }[]> {
     const never = new AbortController().signal;
-    await Promise.all([...this.#roots.keys()].map((name) => this.free(name, graceMs, never)));
+    const tries = [...this.#roots.keys()].map(async (cell) => {
+      try {
+        await this.free(cell, graceMs, never);
+        return [];
+      } catch (cause) {
+        // One that was being allocated has failed to be, and is not there.
+        return this.#roots.has(cell) ? [{ cell, cause }] : [];
+      }
+    });
+    return (await Promise.all(tries)).flat();
   }
 
   /** Start an executable. Once begun it is finished or undone, whether the caller waits for it or not. */

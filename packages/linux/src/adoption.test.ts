@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import { hasReason } from "./testing/has-reason.ts";
@@ -99,6 +99,19 @@ test("a cell whose supervisor is killed fails, its runs are lost, end() works (f
     await cell.enclosure.end(0);
     await assertNothingLeft(setting, before);
   }
+});
+
+test("a run without a record is lost with its supervisor all the same", { skip }, async () => {
+  await using setting = await warmSetting();
+  const cell = await WatchedCell.allocate(setting.host, "web");
+  rmSync(join(setting.runtimeDir, "cells", cell.enclosure.id, "runs"), { recursive: true });
+  const { pid } = await cell.start(1, "sleep 1000");
+
+  for (const supervisor of setting.supervisors) process.kill(supervisor, "SIGKILL");
+
+  const { end, pid: told } = await cell.closed(1);
+  assert.deepEqual([end?.reason, told], ["lost", pid]);
+  await cell.enclosure.end(0);
 });
 
 test("adopt() tells of a cell whose supervisor was killed meanwhile as failed", {

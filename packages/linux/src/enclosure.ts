@@ -175,6 +175,7 @@ export class LinuxEnclosure implements Enclosure, SupervisorWatcher {
       directory.writeSpec(run, spec);
       this.#runs.begin(run, spec.name);
       const started = await this.#ask(supervisor, run, spec);
+      this.#runs.started(run, spec.name, started);
       catalog.runStarted(this.id, { run, executable: spec.name, ...started });
       return started;
     } catch (cause) {

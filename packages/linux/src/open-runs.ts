@@ -1,4 +1,4 @@
-import type { ExecutableName } from "@aurae/domain/cells";
+import type { ExecutableName, StartedRun } from "@aurae/domain/cells";
 import type { CellDirectory } from "./cell-directory.ts";
 import type { CellCgroups } from "./cgroup/cell-cgroups.ts";
 import { inWords } from "./errno.ts";
@@ -15,7 +15,7 @@ export interface OpenRunsOptions {
 
 interface OpenRun {
   readonly executable: ExecutableName;
-  /** The last that was told of it; undefined until then. */
+  /** The last that was told of it; undefined until it has started. */
   readonly latest: RunNews | undefined;
 }
 
@@ -58,6 +58,17 @@ export class OpenRuns {
     } catch (cause) {
       warn(`Cannot undo the start of "${executable}" in cell "${cellName}": ${inWords(cause)}`);
     }
+  }
+
+  /** It runs, as its supervisor says: known even when no record of it can be read. */
+  started(run: number, executable: ExecutableName, started: StartedRun): void {
+    const known = this.#runs.get(run);
+    // What came after may have been told before.
+    if (known === undefined || known.latest !== undefined) return;
+    const { pid, startedAtNs } = started;
+    const record = { run, executable, pid, startedAtNs };
+    const latest = { record, treeIsEmpty: false, logIsComplete: false };
+    this.#runs.set(run, { executable, latest });
   }
 
   /** Tell of a run; when its tree is empty, its cgroups go. */

@@ -1,14 +1,14 @@
 import { readdirSync } from "node:fs";
 import { join } from "node:path";
-import type { AdoptedCell, ExecutableName, ExecutableSpec, RunReport } from "@aurae/domain/cells";
+import type { AdoptedCell } from "@aurae/domain/cells";
+import { readRuns } from "./adopted-runs.ts";
 import { CellDirectory } from "./cell-directory.ts";
 import type { CellFile } from "./cell-file.ts";
 import { type EnclosureParts, LinuxEnclosure } from "./enclosure.ts";
+import { describeSilence } from "./enclosure-failure.ts";
 import { inWords } from "./errno.ts";
 import type { LogCatalog } from "./logs/log-catalog.ts";
-import { lostNow } from "./open-runs.ts";
-import type { RunNews } from "./shim/messages.ts";
-import { Supervisor, type SupervisorAddress } from "./shim/supervisor.ts";
+import { type Found, Supervisor, type SupervisorAddress } from "./shim/supervisor.ts";
 
 export interface AdoptionOptions {
   readonly cellsDir: string;
@@ -27,14 +27,17 @@ export interface AdoptionOptions {
  *     not committed       roll back
  *     ending              roll forward
  *     its supervisor answers        adopt: it knows the truth
- *     nobody answers                kill what is left, adopt as failed
+ *     nobody listens there          kill what is left, adopt as failed
+ *     anything else                 touch nothing, adopt as failed: it may be our own fault
  */
 export async function adoptCells(options: AdoptionOptions): Promise<readonly AdoptedCell[]> {
   const found = readdirSync(options.cellsDir).flatMap((id) => readCell(options, id));
   found.sort((one, other) => (one.file.name < other.file.name ? -1 : 1));
+  // All at once: one that hangs costs its deadline, and not the others theirs.
+  const met = (await Promise.all(found.map((cell) => meet(options, cell)))).flat();
   const adopted: AdoptedCell[] = [];
   // Children first when something has to go, parents first when they are told of.
-  for (const cell of found.toReversed()) {
+  for (const cell of met.toReversed()) {
     try {
       const kept = await settle(options, cell);
       if (kept !== undefined) adopted.unshift(kept);
@@ -78,17 +81,33 @@ function isUnborn(directory: CellDirectory): boolean {
   }
 }
 
-async function settle(options: AdoptionOptions, cell: FoundCell): Promise<AdoptedCell | undefined> {
-  const { id, file, isCommitted, directory } = cell;
-  const { catalog, warn } = options;
-  const parts = options.partsOf(id, file);
-  const enclosure = new LinuxEnclosure(parts);
-  catalog.cellAdopted(id, file.name);
-  const answer = await findSupervisor(options.addressOf(parts, enclosure));
-  if (answer !== undefined) {
-    enclosure.serve(answer.supervisor, answer.state.init, answer.state.runs);
-    if (isCommitted) parts.cgroups.countExecutables();
+interface MetCell extends FoundCell {
+  readonly parts: EnclosureParts;
+  readonly enclosure: LinuxEnclosure;
+  readonly answer: Found;
+}
+
+async function meet(options: AdoptionOptions, cell: FoundCell): Promise<readonly MetCell[]> {
+  try {
+    const parts = options.partsOf(cell.id, cell.file);
+    const enclosure = new LinuxEnclosure(parts);
+    const address = options.addressOf(parts, enclosure);
+    const answer = await Supervisor.find(address, (supervisor, { init, runs }) =>
+      enclosure.serve(supervisor, init, runs),
+    );
+    return [{ ...cell, parts, enclosure, answer }];
+  } catch (cause) {
+    options.warn(`Cannot take over cell "${cell.file.name}": ${inWords(cause)}`);
+    return [];
   }
+}
+
+async function settle(options: AdoptionOptions, cell: MetCell): Promise<AdoptedCell | undefined> {
+  const { id, file, isCommitted, directory, enclosure, answer } = cell;
+  const { catalog } = options;
+  catalog.cellAdopted(id, file.name);
+  const runs = readRuns(directory, answer, options.warn);
+  if (answer.kind === "silent") enclosure.serve(answer.supervisor, undefined, runs.open);
   if (!isCommitted || directory.isEnding) {
     await enclosure.end(0);
     if (!isCommitted) await catalog.cellRefused(id);
@@ -96,85 +115,42 @@ async function settle(options: AdoptionOptions, cell: FoundCell): Promise<Adopte
   }
   const failed = whyFailed(answer);
   if (failed !== undefined) enclosure.markFailed(failed);
-  if (answer === undefined) await parts.cgroups.kill().catch((cause) => warn(inWords(cause)));
-  const runs = readRuns(directory, answer?.state.runs ?? [], answer !== undefined, warn);
-  for (const { report } of runs) catalog.runStarted(id, report);
-  const common = { name: file.name, spec: file.spec, enclosure, runs };
+  await takeOver(options, cell);
+  for (const { report } of runs.known) catalog.runStarted(id, report);
+  const common = { name: file.name, spec: file.spec, enclosure, runs: runs.known };
   return failed === undefined ? common : { ...common, failed };
 }
 
-type Answer = Awaited<ReturnType<typeof Supervisor.find>>;
-
-async function findSupervisor(address: SupervisorAddress): Promise<Answer | undefined> {
+/** What fails here is no reason not to tell of the cell. */
+async function takeOver({ warn }: AdoptionOptions, { parts, answer }: MetCell): Promise<void> {
+  const { name, cgroups } = parts;
   try {
-    return await Supervisor.find(address);
-  } catch {
-    return undefined;
-  }
-}
-
-function whyFailed(answer: Answer | undefined): string | undefined {
-  if (answer === undefined) return "supervisor lost";
-  return answer.state.init === undefined ? "its init has died" : undefined;
-}
-
-/** All runs that have a record, as it says, or as the supervisor says of those that are open. */
-function readRuns(
-  directory: CellDirectory,
-  open: readonly RunNews[],
-  isSupervised: boolean,
-  warn: (message: string) => void,
-): AdoptedCell["runs"] {
-  const numbers = new Set([...directory.recordedRuns(), ...open.map(({ record }) => record.run)]);
-  return [...numbers]
-    .sort((one, other) => one - other)
-    .flatMap((run) => {
-      try {
-        const news = open.find(({ record }) => record.run === run);
-        const report =
-          news === undefined ? readClosed(directory, run, isSupervised) : toReport(news);
-        if (report === undefined) return [];
-        if (report.treeIsEmpty && report.logIsComplete) directory.runClosed(run);
-        return [{ report, spec: readSpec(directory, report, warn) }];
-      } catch (cause) {
-        warn(`Cannot read run ${run} in ${directory.path}: ${inWords(cause)}`);
-        return [];
-      }
-    });
-}
-
-function toReport({ record, treeIsEmpty, logIsComplete }: RunNews): RunReport {
-  return { ...record, treeIsEmpty, logIsComplete };
-}
-
-/** A run that its supervisor does not speak of: it is closed, or was lost with the supervisor. */
-function readClosed(
-  directory: CellDirectory,
-  run: number,
-  isSupervised: boolean,
-): RunReport | undefined {
-  const record = directory.readRecord(run);
-  if (record === undefined) return undefined;
-  const reports = { ...record, treeIsEmpty: true, logIsComplete: true };
-  if (record.end !== undefined || isSupervised) return reports;
-  return { ...reports, end: lostNow() };
-}
-
-/** What was asked for; when that cannot be read the run is there all the same, under its name. */
-function readSpec(
-  directory: CellDirectory,
-  { run, executable }: RunReport,
-  warn: (message: string) => void,
-): ExecutableSpec {
-  try {
-    return directory.readSpec(run);
+    switch (answer.kind) {
+      case "answers":
+        return cgroups.countExecutables();
+      case "gone":
+        return await cgroups.kill();
+      case "silent":
+        return warn(
+          `Cannot reach the supervisor of cell "${name}": ${answer.why}; the cell runs on`,
+        );
+      default:
+        answer satisfies never;
+    }
   } catch (cause) {
-    warn(`Cannot read what run ${run} in ${directory.path} was: ${inWords(cause)}`);
-    return unknownSpec(executable);
+    warn(inWords(cause));
   }
 }
 
-function unknownSpec(name: ExecutableName): ExecutableSpec {
-  const nothing = { command: "", description: "", args: [], env: new Map(), workingDirectory: "/" };
-  return { name, ...nothing, uid: 0, gid: 0, noShell: false };
+function whyFailed(answer: Found): string | undefined {
+  switch (answer.kind) {
+    case "answers":
+      return answer.state.init === undefined ? "its init has died" : undefined;
+    case "gone":
+      return "supervisor lost";
+    case "silent":
+      return describeSilence(answer.why);
+    default:
+      return answer satisfies never;
+  }
 }

@@ -11,13 +11,12 @@ import {
 import { Failure } from "@aurae/domain/errors";
 import type { CellDirectory } from "./cell-directory.ts";
 import type { CellCgroups } from "./cgroup/cell-cgroups.ts";
+import { describeSilence, explain, isRefused } from "./enclosure-failure.ts";
 import { errnoOf, inWords } from "./errno.ts";
-import { toHostFailure } from "./host-failure.ts";
 import type { LogCatalog } from "./logs/log-catalog.ts";
 import { News } from "./news.ts";
 import { OpenRuns } from "./open-runs.ts";
-import { ChannelClosed, Refused } from "./shim/channel.ts";
-import { toFailure } from "./shim/failures.ts";
+import { ChannelClosed } from "./shim/channel.ts";
 import type { ProcessIdentity, RunNews, SupervisorState } from "./shim/messages.ts";
 import type { Supervisor, SupervisorWatcher } from "./shim/supervisor.ts";
 
@@ -113,7 +112,7 @@ export class LinuxEnclosure implements Enclosure, SupervisorWatcher {
       // A second stop has taken the place of this one: what it waits for, we wait for.
       const next = this.#stops.get(run);
       if (!isRefused(cause, "stop") || next === undefined || next === stopping) {
-        throw this.#explain(`Cannot stop run ${run} in cell "${this.name}"`, cause);
+        throw explain(`Cannot stop run ${run} in cell "${this.name}"`, cause, this.#supervisor);
       }
       await next;
     } finally {
@@ -136,7 +135,7 @@ export class LinuxEnclosure implements Enclosure, SupervisorWatcher {
       catalog.cellFreed(this.id);
       await this.#supervisor?.left();
     } catch (cause) {
-      throw this.#explain(what, cause);
+      throw explain(what, cause, this.#supervisor);
     }
     this.#state = "ended";
     ended(this);
@@ -145,11 +144,11 @@ export class LinuxEnclosure implements Enclosure, SupervisorWatcher {
   /* What the supervisor tells. */
 
   runChanged(news: RunNews): void {
-    this.#runs.changed(news);
+    this.#take(() => this.#runs.changed(news));
   }
 
   reconnected(state: SupervisorState): void {
-    this.#runs.reconnected(state);
+    this.#take(() => this.#runs.reconnected(state));
     if (state.init === undefined) this.#fail("its init has died");
   }
 
@@ -167,6 +166,13 @@ export class LinuxEnclosure implements Enclosure, SupervisorWatcher {
     this.#fail("supervisor lost");
   }
 
+  silent(why: string): void {
+    this.#parts.warn(
+      `Cannot reach the supervisor of cell "${this.name}": ${why}; the cell runs on`,
+    );
+    this.#fail(describeSilence(why));
+  }
+
   async #start(run: number, spec: ExecutableSpec): Promise<StartedRun> {
     const what = `Cannot start executable "${spec.name}" in cell "${this.name}"`;
     const supervisor = this.#requireLive(what);
@@ -181,7 +187,7 @@ export class LinuxEnclosure implements Enclosure, SupervisorWatcher {
     } catch (cause) {
       await this.#runs.forget(run, spec.name);
       directory.removeSpec(run);
-      throw this.#explain(what, cause);
+      throw explain(what, cause, this.#supervisor);
     }
   }
 
@@ -225,6 +231,7 @@ export class LinuxEnclosure implements Enclosure, SupervisorWatcher {
 
   async #endProcesses(graceMs: number): Promise<void> {
     const supervisor = this.#supervisor;
+    const { cgroups, warn } = this.#parts;
     try {
       if (supervisor !== undefined && !supervisor.isLost) {
         if (!this.#hasEnded) await supervisor.end(graceMs);
@@ -233,8 +240,12 @@ export class LinuxEnclosure implements Enclosure, SupervisorWatcher {
       }
     } catch (cause) {
       if (!(cause instanceof ChannelClosed)) throw cause;
+      if (supervisor?.isLost === false) {
+        warn(`Cannot have the supervisor of cell "${this.name}" end it: ${inWords(cause)}; killed`);
+      }
     }
-    await this.#parts.cgroups.kill();
+    await cgroups.kill();
+    this.#runs.closeAll();
   }
 
   /** So that a daemon that comes after us goes on with it. Without room for that it ends all the same. */
@@ -244,6 +255,15 @@ export class LinuxEnclosure implements Enclosure, SupervisorWatcher {
     } catch (cause) {
       if (errnoOf(cause) === "ENOENT") return;
       this.#parts.warn(`Cannot note that cell "${this.name}" ends: ${inWords(cause)}`);
+    }
+  }
+
+  /** What goes wrong with news on our side is no fault of who brought them. */
+  #take(take: () => void): void {
+    try {
+      take();
+    } catch (cause) {
+      this.#parts.warn(`Cannot take all news of cell "${this.name}": ${inWords(cause)}`);
     }
   }
 
@@ -270,18 +290,4 @@ export class LinuxEnclosure implements Enclosure, SupervisorWatcher {
         return this.#state satisfies never;
     }
   }
-
-  #explain(what: string, cause: unknown): Failure {
-    if (cause instanceof Failure) return cause;
-    if (cause instanceof Refused) return toFailure(what, cause.failed);
-    if (cause instanceof ChannelClosed) {
-      const why = this.#supervisor?.isLost ? "supervisor lost" : "the supervisor hung up";
-      return new Failure("unavailable", "CELL_FAILED", `${what}: ${why}`, { cause });
-    }
-    return toHostFailure(what, cause);
-  }
-}
-
-function isRefused(cause: unknown, step: string): boolean {
-  return cause instanceof Refused && cause.failed.step === step;
 }

@@ -44,6 +44,8 @@ export interface LinuxHostOptions {
   readonly build?: string;
   /** Of this boot; tests may have another. */
   readonly bootId?: string;
+  /** How long a supervisor that is found again may take to say what runs; 2,000 when absent. */
+  readonly answerTimeoutMs?: number;
   /** What is odd but no reason to stop, one sentence each; for the log. */
   readonly warn: (message: string) => void;
 }
@@ -223,7 +225,9 @@ export class LinuxHost implements CellHost, AsyncDisposable {
   #addressOf({ id, name, directory }: EnclosureParts, watcher: LinuxEnclosure): SupervisorAddress {
     const build = this.#options.build ?? "development";
     const hello = { version: protocolVersion, cellId: id, bootId: this.#bootId, build };
-    return { cellName: name, socketPath: directory.socketPath, watcher, hello };
+    const answerTimeoutMs = this.#options.answerTimeoutMs ?? 2000;
+    const { socketPath } = directory;
+    return { cellName: name, socketPath, watcher, hello, answerTimeoutMs };
   }
 }
 

@@ -1,4 +1,5 @@
 import type { Socket } from "node:net";
+import { errnoOf, inWords } from "../errno.ts";
 import { MalformedBytes } from "./bytes.ts";
 import { encodeFrame, type Frame, FrameReader, type FrameType, frameTypes } from "./frames.ts";
 import {
@@ -13,6 +14,9 @@ import {
 /** The other side is gone, or said what nobody understands. What was asked for has no answer. */
 export class ChannelClosed extends Error {}
 
+/** The other side ended the connection, without a word of why. */
+export class HungUp extends ChannelClosed {}
+
 /** How long a supervisor that undoes what it did may take. */
 const finishTimeoutMs = 10_000;
 
@@ -24,6 +28,13 @@ export class Refused extends Error {
     super(`refused at ${failed.step}: errno ${failed.errno}`);
     this.failed = failed;
   }
+}
+
+const closedThere = "it has closed the connection";
+
+function toClosed(cause: Error): ChannelClosed {
+  const isHangUp = ["EPIPE", "ECONNRESET"].includes(errnoOf(cause) ?? "");
+  return isHangUp ? new HungUp(closedThere) : new ChannelClosed(inWords(cause));
 }
 
 interface Waiting {
@@ -60,18 +71,14 @@ export class Channel {
     // Whoever does not await the hello hears of its end by `closed`.
     this.#hello.promise.catch(() => undefined);
     socket.on("data", (chunk: Buffer) => this.#read(chunk));
-    socket.on("error", (cause) => this.#close(cause.message));
-    socket.on("close", () => this.#close("the other side has closed the connection"));
+    socket.on("error", (cause) => this.#close(toClosed(cause)));
+    socket.on("close", () => this.#close(new HungUp(closedThere)));
     socket.write(encodeHello(mine));
   }
 
   /** What the other side said of itself. Rejects when it never will. */
   get hello(): Promise<Hello> {
     return this.#hello.promise;
-  }
-
-  get isClosed(): boolean {
-    return this.#closed !== undefined;
   }
 
   /**
@@ -97,8 +104,8 @@ export class Channel {
   }
 
   /** Hang up. The supervisor goes on. */
-  close(): void {
-    this.#close("it was closed here");
+  close(why = "it was closed here"): void {
+    this.#close(new ChannelClosed(why));
   }
 
   /** Say that nothing more will come, and wait until the other side has left too. */
@@ -114,7 +121,7 @@ export class Channel {
     try {
       for (const frame of this.#reader.push(chunk)) this.#take(frame);
     } catch (cause) {
-      this.#close(cause instanceof Error ? cause.message : String(cause));
+      this.close(inWords(cause));
     }
   }
 
@@ -153,9 +160,8 @@ export class Channel {
     this.#hello.resolve(hello);
   }
 
-  #close(why: string): void {
+  #close(cause: ChannelClosed): void {
     if (this.#closed !== undefined) return;
-    const cause = new ChannelClosed(why);
     this.#closed = cause;
     this.#socket.destroy();
     this.#hello.reject(cause);

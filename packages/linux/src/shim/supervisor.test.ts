@@ -74,6 +74,43 @@ test("a connection that is cut is made again, and stop() asks again there", asyn
   assert.deepEqual(setting.heard, ["reconnected"]);
 });
 
+for (const [what, cause] of [
+  ["closes each connection", /it has closed the connection/],
+  ["is of another version", /it speaks version 2 of the protocol, not 1/],
+  ["says what nobody understands", /a frame claims 4294967295 bytes/],
+  ["never says anything", /it has said nothing for 50 ms/],
+] as const) {
+  test(`a supervisor that ${what} is silent, not lost, and can be asked again`, async (t) => {
+    await using setting = await connect(t, 50);
+    setting.peer.misbehave(what);
+
+    setting.peer.cut();
+    await assert.rejects(setting.supervisor.stop(1, 15, 1000), ChannelClosed);
+
+    assert.match(setting.heard.join(), /^silent: /);
+    assert.match(setting.heard.join(), cause);
+    setting.peer.misbehave(undefined);
+    const stopping = setting.supervisor.stop(1, 15, 1000);
+    setting.peer.answer(await setting.peer.take(types.state), types.stateIs, state());
+    const asked = await setting.peer.take(types.stop);
+    setting.peer.answer(asked, types.stopped, new ByteWriter().u64(1n).finish());
+    await stopping;
+    assert.deepEqual(setting.heard.slice(1), ["reconnected"]);
+  });
+}
+
+test("a supervisor that hangs up at each request is not asked for ever", async (t) => {
+  await using setting = await connect(t);
+  const refused = assert.rejects(setting.supervisor.stop(1, 15, 1000), ChannelClosed);
+  for (let connections = 1; connections <= 3; connections++) {
+    await setting.peer.take(types.stop);
+    setting.peer.cut();
+    setting.peer.answer(await setting.peer.take(types.state), types.stateIs, state());
+  }
+
+  await refused;
+});
+
 test("start() does not ask again: nobody knows whether it runs", async (t) => {
   await using setting = await connect(t);
   const starting = setting.supervisor.start(start);
@@ -144,13 +181,16 @@ interface Setting extends AsyncDisposable {
   readonly heard: readonly string[];
 }
 
-async function connect(t: TestContext): Promise<Setting> {
+async function connect(t: TestContext, answerTimeoutMs = 20_000): Promise<Setting> {
   const path = socketPath(t);
   const peer = await FakeSupervisor.listen(path, hello);
   const heard: string[] = [];
-  const finding = Supervisor.find(addressOf(path, heard));
+  const address = { ...addressOf(path, heard), answerTimeoutMs };
+  const finding = Supervisor.find(address, () => undefined);
   peer.answer(await peer.take(types.state), types.stateIs, state());
-  const { supervisor, state: known } = await finding;
+  const found = await finding;
+  assert.ok(found.kind === "answers");
+  const { supervisor, state: known } = found;
   async function dispose(): Promise<void> {
     supervisor.close();
     await peer.close();
@@ -164,8 +204,9 @@ function addressOf(socketPath: string, heard: string[]): SupervisorAddress {
     reconnected: () => heard.push("reconnected"),
     initDied: () => heard.push("init died"),
     lost: () => heard.push("lost"),
+    silent: (why: string) => heard.push(`silent: ${why}`),
   };
-  return { cellName: "web", hello, socketPath, watcher };
+  return { cellName: "web", hello, socketPath, watcher, answerTimeoutMs: 20_000 };
 }
 
 function socketPath(t: TestContext): string {

@@ -1,11 +1,13 @@
 import type { Socket } from "node:net";
 import { constants } from "node:os";
 import { Failure } from "@aurae/domain/errors";
+import { inWords } from "../errno.ts";
 import { MalformedBytes } from "./bytes.ts";
 import { Channel, ChannelClosed, LaunchRefused, Refused } from "./channel.ts";
+import { askState } from "./contact.ts";
 import { toFailure } from "./failures.ts";
 import { type Frame, type FrameType, maxPayloadBytes, frameTypes as types } from "./frames.ts";
-import { openSocket } from "./launcher.ts";
+import { isNobody } from "./launcher.ts";
 import {
   type Enclose,
   enclosePayload,
@@ -18,7 +20,6 @@ import {
   readInitDied,
   readRunEvent,
   readStarted,
-  readState,
   readStopped,
   type Start,
   type SupervisorState,
@@ -31,8 +32,10 @@ export interface SupervisorWatcher {
   /** The connection was lost and made again; meanwhile runs may have been closed. */
   reconnected(state: SupervisorState): void;
   initDied(how: number, status: number): void;
-  /** It does not answer any more, not to a second connection either. Told at most once. */
+  /** It is gone: nobody listens where it did. Told at most once. */
   lost(): void;
+  /** Something is there, and nobody knows what it does: what runs is left alone. Told at most once. */
+  silent(why: string): void;
 }
 
 /** How to speak with the supervisor of a cell: who we both are, and where it listens. */
@@ -41,24 +44,36 @@ export interface SupervisorAddress {
   readonly hello: Hello;
   readonly socketPath: string;
   readonly watcher: SupervisorWatcher;
+  /** How long it may take to say what runs. */
+  readonly answerTimeoutMs: number;
 }
+
+/** What came of looking for a supervisor. One that is silent can be asked again, to stop and to end. */
+export type Found =
+  | { readonly kind: "answers"; readonly supervisor: Supervisor; readonly state: SupervisorState }
+  | { readonly kind: "silent"; readonly supervisor: Supervisor; readonly why: string }
+  | { readonly kind: "gone" };
+
+/** So often something is asked when the connection ends under it, before that is the answer. */
+const maxTries = 3;
 
 /**
  * The supervisor of one cell, over one connection at a time.
  *
  *     connected ──connection ends──▶ reconnecting ──it answers──▶ connected
- *         │                               └──nobody answers──▶ lost
+ *         │                               ├──nobody listens──▶ lost        (ENOENT, ECONNREFUSED)
+ *         │                               └──anything else──▶ silent ──it is asked again──▶ reconnecting
  *         └──end() answered, or close()──▶ closed
  */
 export class Supervisor {
   readonly #address: SupervisorAddress;
-  #channel: Channel;
+  #channel: Channel | undefined;
   #reconnecting: Promise<boolean> | undefined;
-  #state: "connected" | "lost" | "closed" = "connected";
+  #state: "connected" | "silent" | "lost" | "closed";
 
-  private constructor(address: SupervisorAddress, socket: Socket) {
+  private constructor(address: SupervisorAddress, state: "connected" | "silent") {
     this.#address = address;
-    this.#channel = this.#open(socket);
+    this.#state = state;
   }
 
   /**
@@ -72,35 +87,42 @@ export class Supervisor {
     address: SupervisorAddress,
     enclose: Enclose,
   ): Promise<{ readonly supervisor: Supervisor; readonly init: ProcessIdentity }> {
-    const supervisor = new Supervisor(address, socket);
+    const supervisor = new Supervisor(address, "connected");
+    const channel = supervisor.#open(socket);
+    supervisor.#channel = channel;
     const what = `Cannot allocate cell "${address.cellName}"`;
     try {
       const payload = enclosePayload(enclose);
       // Both at once: the supervisor reads what we ask right after our hello.
       const [, init] = await Promise.all([
-        supervisor.#channel.hello,
-        supervisor.#channel.request(types.enclose, payload, types.enclosed, readEnclosed),
+        channel.hello,
+        channel.request(types.enclose, payload, types.enclosed, readEnclosed),
       ]);
       return { supervisor, init };
     } catch (cause) {
       supervisor.#state = "closed";
-      await supervisor.#channel.finish();
+      await channel.finish();
       throw toEncloseFailure(what, cause);
     }
   }
 
-  /** Find the supervisor of a cell that was made before. @throws when nobody answers there */
+  /**
+   * Find the supervisor of a cell that was made before. What goes wrong on the way to it does not mean
+   * that it is gone: that does only a socket where nobody listens.
+   *
+   * @param serve told what runs before any news of it can come
+   */
   static async find(
     address: SupervisorAddress,
-  ): Promise<{ readonly supervisor: Supervisor; readonly state: SupervisorState }> {
-    const socket = await openSocket(address.socketPath);
-    const supervisor = new Supervisor(address, socket);
+    serve: (supervisor: Supervisor, state: SupervisorState) => void,
+  ): Promise<Found> {
+    const supervisor = new Supervisor(address, "silent");
     try {
-      await supervisor.#channel.hello;
-      return { supervisor, state: await askState(supervisor.#channel) };
+      const state = await supervisor.#connect((known) => serve(supervisor, known));
+      return { kind: "answers", supervisor, state };
     } catch (cause) {
-      supervisor.close();
-      throw cause;
+      if (isNobody(cause)) return { kind: "gone" };
+      return { kind: "silent", supervisor, why: inWords(cause) };
     }
   }
 
@@ -120,7 +142,7 @@ export class Supervisor {
     if (payload.length > maxPayloadBytes) {
       throw new Refused({ step: "exec", errno: constants.errno.E2BIG });
     }
-    return this.#channel.request(types.start, payload, types.started, readStarted);
+    return this.#openChannel.request(types.start, payload, types.started, readStarted);
   }
 
   /** @throws Refused, or ChannelClosed when the supervisor is lost */
@@ -140,13 +162,13 @@ export class Supervisor {
 
   /** Resolves when it has left, after `end`. */
   async left(): Promise<void> {
-    await this.#channel.finish();
+    await this.#channel?.finish();
   }
 
   /** Hang up. The supervisor goes on, unless it has ended. */
   close(): void {
-    if (this.#state === "connected") this.#state = "closed";
-    this.#channel.close();
+    if (this.#state !== "lost") this.#state = "closed";
+    this.#channel?.close();
   }
 
   /** Resolves when the other side is where it was, or is known to be gone. */
@@ -161,14 +183,21 @@ export class Supervisor {
     answer: FrameType,
     read: (payload: Buffer) => Answer,
   ): Promise<Answer> {
-    for (;;) {
+    if (this.#state === "silent") this.#reconnectOnce();
+    for (let triesLeft = maxTries; ; triesLeft--) {
       await this.#reconnecting;
       try {
-        return await this.#channel.request(type, payload, answer, read);
+        return await this.#openChannel.request(type, payload, answer, read);
       } catch (cause) {
-        if (!(cause instanceof ChannelClosed) || !(await this.#reconnecting)) throw cause;
+        const isOver = !(cause instanceof ChannelClosed) || triesLeft === 1;
+        if (isOver || !(await this.#reconnecting)) throw cause;
       }
     }
+  }
+
+  get #openChannel(): Channel {
+    if (this.#channel === undefined) throw new ChannelClosed("it never answered");
+    return this.#channel;
   }
 
   #open(socket: Socket): Channel {
@@ -189,7 +218,11 @@ export class Supervisor {
 
   #channelClosed(channel: Channel): void {
     if (this.#state !== "connected" || channel !== this.#channel) return;
-    this.#reconnecting = this.#reconnect().finally(() => {
+    this.#reconnectOnce();
+  }
+
+  #reconnectOnce(): void {
+    this.#reconnecting ??= this.#reconnect().finally(() => {
       this.#reconnecting = undefined;
     });
   }
@@ -197,27 +230,37 @@ export class Supervisor {
   /** Whether it answers again. */
   async #reconnect(): Promise<boolean> {
     try {
-      const socket = await openSocket(this.#address.socketPath);
-      const channel = this.#open(socket);
-      const [, state] = await Promise.all([channel.hello, askState(channel)]);
-      if (this.#state !== "connected") {
-        channel.close();
-        return false;
-      }
-      this.#channel = channel;
-      this.#address.watcher.reconnected(state);
+      await this.#connect((state) => this.#address.watcher.reconnected(state));
       return true;
-    } catch {
-      if (this.#state !== "connected") return false;
-      this.#state = "lost";
-      this.#address.watcher.lost();
+    } catch (cause) {
+      this.#unreachable(cause);
       return false;
     }
   }
-}
 
-function askState(channel: Channel): Promise<SupervisorState> {
-  return channel.request(types.state, Buffer.alloc(0), types.stateIs, readState);
+  #unreachable(cause: unknown): void {
+    const { watcher } = this.#address;
+    if (this.#state === "closed" || this.#state === "lost") return;
+    const before = this.#state;
+    this.#state = isNobody(cause) ? "lost" : "silent";
+    if (this.#state === "lost") watcher.lost();
+    else if (before !== "silent") watcher.silent(inWords(cause));
+  }
+
+  #connect(take: (state: SupervisorState) => void): Promise<SupervisorState> {
+    const { socketPath, answerTimeoutMs } = this.#address;
+    const open = (socket: Socket) => this.#open(socket);
+    return askState(socketPath, answerTimeoutMs, open, (channel, state) => {
+      this.#serveOver(channel);
+      take(state);
+    });
+  }
+
+  #serveOver(channel: Channel): void {
+    if (this.#state === "closed") throw new ChannelClosed("it was closed here");
+    this.#channel = channel;
+    this.#state = "connected";
+  }
 }
 
 function toEncloseFailure(what: string, cause: unknown): Failure {

@@ -9,6 +9,13 @@ import {
 } from "../shim/frames.ts";
 import { encodeHello, type Hello } from "../shim/messages.ts";
 
+/** What it may do to whoever connects, instead of answering. */
+export type Misbehaviour =
+  | "closes each connection"
+  | "is of another version"
+  | "says what nobody understands"
+  | "never says anything";
+
 /** A peer that says what a test tells it to: for what no real supervisor would say. */
 export class FakeSupervisor implements AsyncDisposable {
   /** What came, in order. */
@@ -17,6 +24,7 @@ export class FakeSupervisor implements AsyncDisposable {
   readonly #hello: Hello;
   readonly #sockets: Socket[] = [];
   readonly #waiting: (() => void)[] = [];
+  #misbehaviour: Misbehaviour | undefined;
 
   private constructor(server: Server, hello: Hello) {
     this.#server = server;
@@ -53,6 +61,11 @@ export class FakeSupervisor implements AsyncDisposable {
     this.#sockets.at(-1)?.write(bytes);
   }
 
+  /** From now on; undefined to behave again. */
+  misbehave(how: Misbehaviour | undefined): void {
+    this.#misbehaviour = how;
+  }
+
   /** Cut the connection, and go on listening. */
   cut(): void {
     this.#sockets.at(-1)?.destroy();
@@ -74,6 +87,7 @@ export class FakeSupervisor implements AsyncDisposable {
     const reader = new FrameReader();
     this.#sockets.push(socket);
     socket.on("error", () => undefined);
+    if (this.#misbehaviour !== undefined) return this.#misserve(socket, this.#misbehaviour);
     socket.on("data", (chunk: Buffer) => {
       for (const frame of reader.push(chunk)) {
         if (frame.type === frameTypes.hello) socket.write(encodeHello(this.#hello));
@@ -81,5 +95,24 @@ export class FakeSupervisor implements AsyncDisposable {
       }
       for (const resume of this.#waiting.splice(0)) resume();
     });
+  }
+
+  #misserve(socket: Socket, how: Misbehaviour): void {
+    socket.resume();
+    switch (how) {
+      case "closes each connection":
+        socket.destroy();
+        return;
+      case "is of another version":
+        socket.write(encodeHello({ ...this.#hello, version: 2 }));
+        return;
+      case "says what nobody understands":
+        socket.write(Buffer.alloc(10, 0xff));
+        return;
+      case "never says anything":
+        return;
+      default:
+        how satisfies never;
+    }
   }
 }

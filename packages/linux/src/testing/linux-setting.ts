@@ -5,6 +5,7 @@ import {
   readFileSync,
   renameSync,
   rmSync,
+  watch,
   writeFileSync,
 } from "node:fs";
 import { basename, join } from "node:path";
@@ -154,8 +155,10 @@ export class LinuxSetting implements AsyncDisposable {
 }
 
 /** A host whose launcher runs already, so that a census before and after has it both times. */
-export async function warmSetting(): Promise<LinuxSetting> {
-  const setting = new LinuxSetting();
+export async function warmSetting(overrides: Overrides = {}): Promise<LinuxSetting> {
+  const setting = new LinuxSetting(overrides);
+  // The first watcher makes an inotify that the process keeps.
+  watch(setting.directory).close();
   const spec = { limits: { pidsMax: 3 }, shared: new Set<never>(), labels: new Map() };
   const request = { name: "warm" as CellName, spec, parent: undefined };
   await (await setting.host.enclose(request)).end(0);

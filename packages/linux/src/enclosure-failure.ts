@@ -1,0 +1,26 @@
+import { Failure } from "@aurae/domain/errors";
+import { toHostFailure } from "./host-failure.ts";
+import { ChannelClosed, Refused } from "./shim/channel.ts";
+import { toFailure } from "./shim/failures.ts";
+import type { Supervisor } from "./shim/supervisor.ts";
+
+/** What went wrong with a cell, as the domain knows failures. */
+export function explain(what: string, cause: unknown, supervisor: Supervisor | undefined): Failure {
+  if (cause instanceof Failure) return cause;
+  if (cause instanceof Refused) return toFailure(what, cause.failed);
+  if (cause instanceof ChannelClosed) {
+    const why = supervisor?.isLost ? "supervisor lost" : describeSilence(cause.message);
+    return new Failure("unavailable", "CELL_FAILED", `${what}: ${why}`, { cause });
+  }
+  return toHostFailure(what, cause);
+}
+
+/** Why a cell has failed whose supervisor is there, but cannot be spoken with. */
+export function describeSilence(why: string): string {
+  return `its supervisor does not answer: ${why}`;
+}
+
+/** Whether a supervisor refused something at that step. */
+export function isRefused(cause: unknown, step: string): boolean {
+  return cause instanceof Refused && cause.failed.step === step;
+}

@@ -1,0 +1,70 @@
+import type { Socket } from "node:net";
+import { type Channel, HungUp } from "./channel.ts";
+import { frameTypes } from "./frames.ts";
+import { openSocket } from "./launcher.ts";
+import { readState, type SupervisorState } from "./messages.ts";
+
+/** So many connections that the other side ends at once are made, before that is its answer. */
+const maxTries = 3;
+
+/**
+ * Connect to where a supervisor listens, and ask it what runs. Who accepts a connection and ends it may
+ * be about to die: the next one tells.
+ *
+ * @param take told before any event that came behind the answer
+ * @throws what connect(2) says, or ChannelClosed
+ */
+export async function askState(
+  socketPath: string,
+  timeoutMs: number,
+  open: (socket: Socket) => Channel,
+  take: (channel: Channel, state: SupervisorState) => void,
+): Promise<SupervisorState> {
+  for (let triesLeft = maxTries; ; triesLeft--) {
+    const channel = open(await openSocket(socketPath));
+    try {
+      return await ask(channel, timeoutMs, take);
+    } catch (cause) {
+      if (!(cause instanceof HungUp) || triesLeft === 1) throw cause;
+    }
+  }
+}
+
+async function ask(
+  channel: Channel,
+  timeoutMs: number,
+  take: (channel: Channel, state: SupervisorState) => void,
+): Promise<SupervisorState> {
+  using _deadline = setDeadline(timeoutMs, () =>
+    channel.close(`it has said nothing for ${timeoutMs} ms`),
+  );
+  try {
+    const nothing = Buffer.alloc(0);
+    const [, state] = await Promise.all([
+      channel.hello,
+      channel.request(frameTypes.state, nothing, frameTypes.stateIs, (payload) => {
+        const read = readState(payload);
+        take(channel, read);
+        return read;
+      }),
+    ]);
+    return state;
+  } catch (cause) {
+    channel.close();
+    throw cause;
+  }
+}
+
+/** What came while we were busy ourselves is read before it is too late. */
+function setDeadline(timeoutMs: number, expire: () => void): Disposable {
+  let reading: NodeJS.Immediate | undefined;
+  const timer = setTimeout(() => {
+    reading = setImmediate(expire);
+  }, timeoutMs);
+  return {
+    [Symbol.dispose]: () => {
+      clearTimeout(timer);
+      clearImmediate(reading);
+    },
+  };
+}

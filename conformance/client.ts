@@ -35,10 +35,11 @@ export class WireClient implements Disposable {
     this.#client.close();
   }
 
-  /** Call a method of `runtime.CellService`; rejects with grpc-js' ServiceError. */
+  /** Call a method; rejects with grpc-js' ServiceError. */
   call<Input extends DescMessage, Output extends DescMessage>(
     method: DescMethodUnary<Input, Output>,
     request: MessageInitShape<Input>,
+    timeoutMs = 60_000,
   ): Promise<MessageShape<Output>> {
     const { input, output } = method;
     return new Promise((resolve, reject) => {
@@ -47,7 +48,7 @@ export class WireClient implements Disposable {
         (message) => Buffer.from(toBinary(input, message)),
         (bytes) => fromBinary(output, bytes),
         create(input, request),
-        { deadline: Date.now() + 60_000 },
+        { deadline: Date.now() + timeoutMs },
         (error, response) =>
           response === undefined ? reject(error ?? new Error("no answer")) : resolve(response),
       );

@@ -55,7 +55,8 @@ interface FoundCell {
   readonly directory: CellDirectory;
 }
 
-function readCell({ cellsDir, bootId, warn }: AdoptionOptions, id: string): readonly FoundCell[] {
+function readCell(options: AdoptionOptions, id: string): readonly FoundCell[] {
+  const { cellsDir, bootId, catalog, warn } = options;
   const directory = new CellDirectory(join(cellsDir, id));
   try {
     if (!/^[0-9a-f]{16}$/.test(id)) throw new Error("it is none of ours");
@@ -67,6 +68,7 @@ function readCell({ cellsDir, bootId, warn }: AdoptionOptions, id: string): read
       directory.remove();
       return [];
     }
+    catalog.cellUnknown(id);
     warn(`Cannot read ${directory.path}: ${inWords(cause)}; it is left as it is`);
   }
   return [];
@@ -97,6 +99,7 @@ async function meet(options: AdoptionOptions, cell: FoundCell): Promise<readonly
     );
     return [{ ...cell, parts, enclosure, answer }];
   } catch (cause) {
+    options.catalog.cellUnknown(cell.id);
     options.warn(`Cannot take over cell "${cell.file.name}": ${inWords(cause)}`);
     return [];
   }

@@ -62,20 +62,23 @@ export function readCatalogCell(
   id: string,
   warn: (message: string) => void,
 ): CatalogContent {
+  const path = join(directory, "runs.jsonl");
+  const text = readRuns(path, warn);
+  return {
+    cell: readCell(directory, id, warn),
+    runs: parseRuns(text, path, warn),
+    isCut: text !== "" && !text.endsWith("\n"),
+  };
+}
+
+function readCell(directory: string, id: string, warn: (message: string) => void): CatalogCell {
   try {
-    const cell = parseCell(readText(join(directory, "cell.json")), id);
-    const path = join(directory, "runs.jsonl");
-    const text = readRuns(path);
-    return { cell, runs: parseRuns(text, path, warn), isCut: text !== "" && !text.endsWith("\n") };
+    return parseCell(readText(join(directory, "cell.json")), id);
   } catch (cause) {
     warn(`Cannot read whose logs are in ${directory}: ${inWords(cause)}`);
     const touchedAtMs = statSync(directory).mtimeMs;
     const times = { allocatedAtMs: touchedAtMs, freedAtMs: touchedAtMs };
-    return {
-      cell: { id, name: undefined, bootId: "", ...times, latest: new Map() },
-      runs: [],
-      isCut: false,
-    };
+    return { id, name: undefined, bootId: "", ...times, latest: new Map() };
   }
 }
 
@@ -92,12 +95,12 @@ function parseCell(text: string, id: string): CatalogCell {
   };
 }
 
-function readRuns(path: string): string {
+function readRuns(path: string, warn: (message: string) => void): string {
   try {
     return readText(path);
   } catch (cause) {
-    if (errnoOf(cause) === "ENOENT") return "";
-    throw cause;
+    if (errnoOf(cause) !== "ENOENT") warn(`Cannot read ${path}: ${inWords(cause)}`);
+    return "";
   }
 }
 

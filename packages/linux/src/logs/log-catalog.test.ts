@@ -4,6 +4,7 @@ import {
   mkdirSync,
   mkdtempDisposableSync,
   readdirSync,
+  readFileSync,
   writeFileSync,
 } from "node:fs";
 import { join } from "node:path";
@@ -95,6 +96,26 @@ test("a line after one that was cut off is whole", async (t) => {
   assert.equal(open(directory, "boot").findByPid(45)?.run, 2);
 });
 
+test("a live cell whose cell.json is damaged keeps its logs, and is named anew", async (t) => {
+  const { catalog, directory } = createCatalog(t);
+  catalog.cellAllocated(one, "web" as never);
+  catalog.runStarted(one, run(1, "main", 42, 10n));
+  await catalog.flush();
+  mkdirSync(join(directory, one, "main"));
+  writeFileSync(join(directory, one, "main", "1.log"), "kept");
+  writeFileSync(join(directory, one, "cell.json"), "{");
+
+  const again = open(directory, "boot");
+  again.cellAdopted(one, "web" as never);
+  again.runStarted(one, run(1, "main", 42, 10n));
+  await again.flush();
+
+  assert.equal(readFileSync(join(directory, one, "main", "1.log"), "utf8"), "kept");
+  assert.equal(again.findByPid(42)?.run, 1);
+  const third = open(directory, "boot");
+  assert.equal(third.findByName("web" as never, "main" as never, 1)?.cellId, one);
+});
+
 test("retain() removes logs of freed cells by age, number and size, the oldest first", async (t) => {
   const day = 24 * 3600 * 1000;
   for (const [retention, kept] of [
@@ -117,13 +138,15 @@ test("retain() does not touch a live cell, and takes one of an earlier boot for 
   const { catalog, directory } = createCatalog(t);
   catalog.cellAllocated(one, "web" as never);
   catalog.cellAllocated(two, "db" as never);
+  catalog.cellAllocated(three, "unknown" as never);
   await catalog.flush();
   const again = open(directory, "boot");
   again.cellAdopted(one, "web" as never);
+  again.cellUnknown(three);
 
   await new LogKeeper(again, { maxAgeMs: -1e6, maxBytes: 0, maxCells: 0 }).retain(Date.now());
 
-  assert.deepEqual(readdirSync(directory), [one]);
+  assert.deepEqual(readdirSync(directory).toSorted(), [one, three]);
 });
 
 interface Setting {

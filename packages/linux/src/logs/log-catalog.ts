@@ -64,12 +64,23 @@ export class LogCatalog {
     this.remove(id);
   }
 
-  /** A cell that was allocated before has been found alive. */
+  /** A cell that was allocated before has been found alive. What is not known of it is noted anew. */
   cellAdopted(id: string, name: CellName): void {
-    if (this.#cells.get(id)?.name === undefined) {
-      rmSync(this.directoryOf(id), { recursive: true, force: true });
-      this.cellAllocated(id, name);
-    }
+    this.#live.add(id);
+    const known = this.#cells.get(id);
+    if (known?.name !== undefined) return;
+    const { bootId } = this.#options;
+    const allocatedAtMs = known?.allocatedAtMs ?? Date.now();
+    const cell = { id, name, bootId, allocatedAtMs, freedAtMs: undefined };
+    // The supervisor writes into it: whatever is there stays.
+    mkdirSync(this.directoryOf(id), { recursive: true, mode: 0o700 });
+    this.#writer.writeCell(id, encodeCell(cell));
+    this.#cells.set(id, { ...cell, latest: new Map() });
+    for (const run of known?.latest.values() ?? []) this.#enter(id, run);
+  }
+
+  /** A cell of which nobody knows what it is, but that may live: its logs stay. */
+  cellUnknown(id: string): void {
     this.#live.add(id);
   }
 

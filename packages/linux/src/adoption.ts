@@ -119,7 +119,7 @@ async function settle(options: AdoptionOptions, cell: MetCell): Promise<AdoptedC
   const failed = whyFailed(answer);
   if (failed !== undefined) enclosure.markFailed(failed);
   await takeOver(options, cell);
-  for (const { report } of runs.known) catalog.runStarted(id, report);
+  for (const { report } of runs.known) catalog.runFound(id, report, report.end === undefined);
   const common = { name: file.name, spec: file.spec, enclosure, runs: runs.known };
   return failed === undefined ? common : { ...common, failed };
 }

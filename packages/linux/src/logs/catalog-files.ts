@@ -23,6 +23,8 @@ export interface CatalogCell {
   /** Undefined when its `cell.json` cannot be read: it has logs, but nobody can ask for them. */
   readonly name: CellName | undefined;
   readonly bootId: string;
+  /** Which cell came after which: clocks are set back, this is not. 0 when it was not noted. */
+  readonly sequence: number;
   readonly allocatedAtMs: number;
   /** Undefined while it lives; or when a boot ended it, and nobody noted it. */
   readonly freedAtMs: number | undefined;
@@ -35,11 +37,12 @@ const version = 1;
 const maxFileBytes = 256 * 1024 * 1024;
 
 export function encodeCell(cell: Omit<CatalogCell, "latest">): string {
-  const { name, bootId, allocatedAtMs, freedAtMs } = cell;
+  const { name, bootId, sequence, allocatedAtMs, freedAtMs } = cell;
   return JSON.stringify({
     version,
     name,
     bootId,
+    sequence,
     allocatedAt: new Date(allocatedAtMs).toISOString(),
     ...(freedAtMs === undefined ? {} : { freedAt: new Date(freedAtMs).toISOString() }),
   });
@@ -78,17 +81,18 @@ function readCell(directory: string, id: string, warn: (message: string) => void
     warn(`Cannot read whose logs are in ${directory}: ${inWords(cause)}`);
     const touchedAtMs = statSync(directory).mtimeMs;
     const times = { allocatedAtMs: touchedAtMs, freedAtMs: touchedAtMs };
-    return { id, name: undefined, bootId: "", ...times, latest: new Map() };
+    return { id, name: undefined, bootId: "", sequence: 0, ...times, latest: new Map() };
   }
 }
 
 function parseCell(text: string, id: string): CatalogCell {
-  const { version: found, name, bootId, allocatedAt, freedAt } = parseFields(text);
+  const { version: found, name, bootId, sequence, allocatedAt, freedAt } = parseFields(text);
   if (found !== version) throw new Error(`it is of version ${String(found)}`);
   return {
     id,
     name: readName(name),
     bootId: String(bootId),
+    sequence: Number.isSafeInteger(sequence) ? Number(sequence) : 0,
     allocatedAtMs: readTime(allocatedAt),
     freedAtMs: freedAt === undefined ? undefined : readTime(freedAt),
     latest: new Map(),

@@ -26,6 +26,56 @@ test("findByPid() gives the run that had the pid last, whichever cell it was in"
   assert.equal(catalog.findByPid(43), undefined);
 });
 
+test("findByPid() gives the run that lives, also when the clock was set back", async (t) => {
+  const { catalog, directory } = createCatalog(t);
+  catalog.cellAllocated(one, "web" as never);
+  catalog.cellAllocated(two, "db" as never);
+  catalog.runStarted(one, run(1, "main", 42, 2000n));
+  catalog.runStarted(two, run(1, "main", 42, 1000n));
+  assert.equal(catalog.findByPid(42)?.cellId, two);
+  await catalog.flush();
+
+  const again = open(directory, "boot");
+  again.cellAdopted(one, "web" as never);
+  again.cellAdopted(two, "db" as never);
+  again.runFound(two, run(1, "main", 42, 1000n), true);
+  again.runFound(one, run(1, "main", 42, 2000n), false);
+
+  assert.equal(again.findByPid(42)?.cellId, two);
+});
+
+test("findByName() gives the cell that came last, also when the clock was set back", async (t) => {
+  const { catalog, directory } = createCatalog(t);
+  t.mock.timers.enable({ apis: ["Date"], now: 2_000_000 });
+  catalog.cellAllocated(one, "web" as never);
+  catalog.runStarted(one, run(1, "main", 1, 1n));
+  catalog.cellFreed(one);
+  t.mock.timers.setTime(1_000_000);
+  catalog.cellAllocated(two, "web" as never);
+  catalog.runStarted(two, run(1, "main", 2, 2n));
+  t.mock.timers.reset();
+  await catalog.flush();
+
+  for (const any of [catalog, open(directory, "boot"), open(directory, "another boot")]) {
+    assert.equal(any.findByName("web" as never, "main" as never, 1)?.cellId, two);
+  }
+});
+
+test("findByName() prefers a cell that lives", async (t) => {
+  const { catalog, directory } = createCatalog(t);
+  for (const id of [one, two]) {
+    catalog.cellAllocated(id, "web" as never);
+    catalog.runStarted(id, run(1, "main", 1, 1n));
+  }
+  await catalog.flush();
+  const again = open(directory, "boot");
+
+  again.cellAdopted(one, "web" as never);
+
+  const found = again.findByName("web" as never, "main" as never, undefined);
+  assert.equal(found?.cellId, one);
+});
+
 test("findByName() gives the latest run, in the cell of that name allocated last", (t) => {
   const { catalog } = createCatalog(t);
   catalog.cellAllocated(one, "web" as never);

@@ -10,6 +10,7 @@ import {
   readCatalogCell,
 } from "./catalog-files.ts";
 import { CatalogWriter } from "./catalog-writer.ts";
+import { PidIndex } from "./pid-index.ts";
 import { segmentsOf } from "./segments.ts";
 
 export interface LogCatalogOptions {
@@ -31,9 +32,10 @@ export class LogCatalog {
   readonly #options: LogCatalogOptions;
   readonly #cells = new Map<string, CatalogCell>();
   readonly #live = new Set<string>();
-  /** Runs of this boot. The kernel gives a pid again, so the last one wins: at most pid_max. */
-  readonly #byPid = new Map<number, LogKey & { readonly startedAtNs: bigint }>();
+  /** Runs of this boot. */
+  readonly #byPid = new PidIndex();
   readonly #writer: CatalogWriter;
+  #lastSequence = 0;
 
   constructor(options: LogCatalogOptions) {
     this.#options = options;
@@ -51,7 +53,8 @@ export class LogCatalog {
   /** A cell comes to be: make the directory of its logs. */
   cellAllocated(id: string, name: CellName): void {
     const { bootId } = this.#options;
-    const cell = { id, name, bootId, allocatedAtMs: Date.now(), freedAtMs: undefined };
+    const times = { allocatedAtMs: Date.now(), freedAtMs: undefined };
+    const cell = { id, name, bootId, sequence: ++this.#lastSequence, ...times };
     mkdirSync(this.directoryOf(id), { mode: 0o700 });
     this.#writer.writeCell(id, encodeCell(cell));
     this.#cells.set(id, { ...cell, latest: new Map() });
@@ -71,12 +74,13 @@ export class LogCatalog {
     if (known?.name !== undefined) return;
     const { bootId } = this.#options;
     const allocatedAtMs = known?.allocatedAtMs ?? Date.now();
-    const cell = { id, name, bootId, allocatedAtMs, freedAtMs: undefined };
+    const sequence = ++this.#lastSequence;
+    const cell = { id, name, bootId, sequence, allocatedAtMs, freedAtMs: undefined };
     // The supervisor writes into it: whatever is there stays.
     mkdirSync(this.directoryOf(id), { recursive: true, mode: 0o700 });
     this.#writer.writeCell(id, encodeCell(cell));
     this.#cells.set(id, { ...cell, latest: new Map() });
-    for (const run of known?.latest.values() ?? []) this.#enter(id, run);
+    for (const run of known?.latest.values() ?? []) this.#enter(id, run, false);
   }
 
   /** A cell of which nobody knows what it is, but that may live: its logs stay. */
@@ -94,9 +98,14 @@ export class LogCatalog {
     this.#writer.writeCell(id, encodeCell(freed));
   }
 
-  /** A run is known by now; its line is written soon. Known already is fine. */
+  /** A run has begun; its line is written soon. */
   runStarted(id: string, run: CatalogRun): void {
-    if (this.#enter(id, run)) this.#writer.appendRun(id, encodeRun(run));
+    this.runFound(id, run, true);
+  }
+
+  /** A run that began before has been found. Known already is fine. */
+  runFound(id: string, run: CatalogRun, isLive: boolean): void {
+    if (this.#enter(id, run, isLive)) this.#writer.appendRun(id, encodeRun(run));
   }
 
   /** Resolves when all that was entered is written. */
@@ -105,9 +114,7 @@ export class LogCatalog {
   }
 
   findByPid(pid: number): LogKey | undefined {
-    const found = this.#byPid.get(pid);
-    if (found === undefined) return undefined;
-    return { cellId: found.cellId, executable: found.executable, run: found.run };
+    return this.#byPid.find(pid);
   }
 
   findByName(
@@ -133,38 +140,38 @@ export class LogCatalog {
     rmSync(this.directoryOf(id), { recursive: true, force: true });
     this.#cells.delete(id);
     this.#live.delete(id);
-    for (const [pid, { cellId }] of this.#byPid) if (cellId === id) this.#byPid.delete(pid);
+    this.#byPid.removeCell(id);
   }
 
   #load(id: string): void {
     const { cell, runs, isCut } = readCatalogCell(this.directoryOf(id), id, this.#options.warn);
     if (isCut) this.#writer.appendRun(id, "\n");
     this.#cells.set(id, cell);
-    for (const run of runs) this.#enter(id, run);
+    this.#lastSequence = Math.max(this.#lastSequence, cell.sequence);
+    for (const run of runs) this.#enter(id, run, false);
   }
 
   /** Whether it was not known before. */
-  #enter(id: string, run: CatalogRun): boolean {
+  #enter(id: string, run: CatalogRun, isLive: boolean): boolean {
     const cell = this.#cells.get(id);
-    const known = cell?.latest.get(run.executable);
-    if (cell === undefined || (known !== undefined && known.run >= run.run)) return false;
+    if (cell === undefined) return false;
+    if (cell.bootId === this.#options.bootId) this.#byPid.enter(id, run, isLive);
+    const known = cell.latest.get(run.executable);
+    if (known !== undefined && known.run >= run.run) return false;
     cell.latest.set(run.executable, run);
-    const last = this.#byPid.get(run.pid);
-    const isLast = last === undefined || last.startedAtNs < run.startedAtNs;
-    if (cell.bootId === this.#options.bootId && isLast) {
-      const { executable, startedAtNs } = run;
-      this.#byPid.set(run.pid, { cellId: id, executable, run: run.run, startedAtNs });
-    }
     return true;
   }
 
+  /** The one that lives; else the one that came last. */
   #latestCell(name: CellName): CatalogCell | undefined {
-    let latest: CatalogCell | undefined;
-    for (const cell of this.#cells.values()) {
-      if (cell.name !== name) continue;
-      if (latest === undefined || cell.allocatedAtMs >= latest.allocatedAtMs) latest = cell;
-    }
-    return latest;
+    const named = [...this.#cells.values()].filter((cell) => cell.name === name);
+    named.sort(
+      (one, other) =>
+        Number(this.#live.has(one.id)) - Number(this.#live.has(other.id)) ||
+        one.sequence - other.sequence ||
+        one.allocatedAtMs - other.allocatedAtMs,
+    );
+    return named.at(-1);
   }
 
   #hasLog({ cellId, executable, run }: LogKey): boolean {

@@ -1,4 +1,5 @@
 import { readFileSync } from "node:fs";
+import { ErrorInfoSchema } from "@aurae/api/error-details";
 import { Observe } from "@aurae/api/observe";
 import {
   type CellSchema,
@@ -6,6 +7,7 @@ import {
   type ExecutableSchema,
   type RunEnd,
 } from "@aurae/api/runtime";
+import { StatusSchema } from "@aurae/api/status";
 import {
   create,
   type DescMessage,
@@ -16,7 +18,8 @@ import {
   type MessageShape,
   toBinary,
 } from "@bufbuild/protobuf";
-import { Client, credentials } from "@grpc/grpc-js";
+import { anyUnpack } from "@bufbuild/protobuf/wkt";
+import { Client, credentials, type ServiceError, status } from "@grpc/grpc-js";
 import type { Daemon } from "./daemon.ts";
 
 /** A client of the wire and nothing else: what it finds, any client finds. */
@@ -92,6 +95,28 @@ export class WireClient implements Disposable {
     const { executables } = await this.call(CellService.method.wait, one);
     const items = await this.all(Observe.method.getSubProcessStream, { ...one, allChannels: true });
     return { lines: items.map(({ line }) => line), end: executables[0]?.end };
+  }
+}
+
+/** How a call was answered. */
+export interface Answer {
+  readonly code: status;
+  readonly message: string;
+  /** From its ErrorInfo. */
+  readonly reason: string | undefined;
+}
+
+/** Wait until a call is answered, also when that is an error. */
+export async function answerTo(call: Promise<unknown>): Promise<Answer> {
+  try {
+    await call;
+    return { code: status.OK, message: "", reason: undefined };
+  } catch (error) {
+    const { code, details, metadata } = error as ServiceError;
+    const [bytes] = metadata.get("grpc-status-details-bin");
+    const more = Buffer.isBuffer(bytes) ? fromBinary(StatusSchema, bytes).details : [];
+    const [info] = more.flatMap((any) => anyUnpack(any, ErrorInfoSchema) ?? []);
+    return { code, message: details, reason: info?.reason };
   }
 }
 

@@ -44,7 +44,7 @@ export async function startDaemon(options: DaemonOptions = {}): Promise<Daemon> 
     ...daemon,
     async [Symbol.asyncDispose]() {
       await daemon[Symbol.asyncDispose]();
-      const left = leftOf(directory);
+      const left = leftOf({ directory });
       await rm(directory, { recursive: true });
       if (left.length > 0) throw new Error(`The daemon left something: ${left.join(", ")}`);
     },

@@ -6,31 +6,38 @@ import { createServer } from "node:net";
 
 export const namespaceKinds = ["mnt", "uts", "ipc", "pid", "net", "cgroup"] as const;
 
-/** Every directory of a cell in the host's cgroup hierarchies, by the mount it was found in. */
-export function cgroupsOf(cell: string): ReadonlyMap<string, string> {
+/** What the kernel is asked about: a cell of the daemon that has this directory. */
+export interface Place {
+  readonly directory: string;
+}
+
+/** Every directory of a cell in the host's cgroup hierarchies. */
+export function cgroupsOf(daemon: Place, cell: string): readonly string[] {
   const path = cell
     .split("/")
     .map((segment) => `c-${segment}`)
     .join("/");
-  const found = cgroupMounts().flatMap((mount) =>
-    nodesIn(`${mount}/aurae`).map((node): [string, string] => [
-      mount,
-      `${mount}/aurae/${node}/${path}`,
-    ]),
-  );
-  return new Map(found.filter(([, directory]) => existsSync(directory)));
+  return rootsOf(daemon)
+    .map((root) => `${root}/${path}`)
+    .filter((directory) => existsSync(directory));
 }
 
-/** The directory of a cell in the hierarchy that has a file of that name. */
-export function cgroupWith(cell: string, file: string): string {
-  const directory = [...cgroupsOf(cell).values()].find((each) => existsSync(`${each}/${file}`));
-  if (directory === undefined) throw new Error(`Cannot find ${file} of cell ${cell}`);
-  return directory;
+/** What a file in a cgroup of a cell holds; undefined when no hierarchy of it has that file. */
+export function readCgroup(daemon: Place, cell: string, file: string): string | undefined {
+  const directory = cgroupsOf(daemon, cell).find((each) => existsSync(`${each}/${file}`));
+  return directory && readFileSync(`${directory}/${file}`, "utf8").trim();
+}
+
+/** Whether a controller of the host is in the hands of cgroup version 2. */
+export function isVersion2(controller: string): boolean {
+  return cgroupMounts("cgroup2").some((mount) =>
+    readFileSync(`${mount}/cgroup.controllers`, "utf8").trim().split(" ").includes(controller),
+  );
 }
 
 /** The processes of an executable, by the kernel's own list. */
-export function pidsOf(cell: string, executable: string): readonly number[] {
-  const [directory] = cgroupsOf(cell).values();
+export function pidsOf(daemon: Place, cell: string, executable: string): readonly number[] {
+  const [directory] = cgroupsOf(daemon, cell);
   if (directory === undefined) return [];
   const text = readFileSync(`${directory}/x-${executable}/cgroup.procs`, "utf8");
   return text.split("\n").filter(Boolean).map(Number);
@@ -61,15 +68,13 @@ export function mounts(): string {
   return readFileSync("/proc/self/mountinfo", "utf8");
 }
 
-/** What a daemon with that directory has left on the machine: cgroups and processes. */
-export function leftOf(directory: string): readonly string[] {
-  const node = createHash("sha256").update(`${directory}/run`).digest("hex").slice(0, 12);
-  const cgroups = cgroupMounts().map((mount) => `${mount}/aurae/${node}`);
+/** What a daemon has left on the machine: cgroups and processes. */
+export function leftOf(daemon: Place): readonly string[] {
   const processes = readdirSync("/proc").filter(
-    (pid) => /^\d+$/.test(pid) && commandOf(pid).includes(directory),
+    (pid) => /^\d+$/.test(pid) && commandOf(pid).includes(daemon.directory),
   );
   return [
-    ...cgroups.filter((path) => existsSync(path)),
+    ...rootsOf(daemon).filter((path) => existsSync(path)),
     ...processes.map((pid) => `process ${pid}`),
   ];
 }
@@ -92,13 +97,17 @@ export async function freePort(): Promise<number> {
   return address.port;
 }
 
-function cgroupMounts(): readonly string[] {
-  const lines = mounts()
-    .split("\n")
-    .filter((line) => / - cgroup2? /.test(line));
-  return lines.map((line) => line.split(" ")[4] ?? "");
+/** Where the cgroups of a daemon are, in each hierarchy. */
+function rootsOf({ directory }: Place): readonly string[] {
+  const node = createHash("sha256").update(`${directory}/run`).digest("hex").slice(0, 12);
+  return [...cgroupMounts("cgroup"), ...cgroupMounts("cgroup2")].map(
+    (mount) => `${mount}/aurae/${node}`,
+  );
 }
 
-function nodesIn(directory: string): readonly string[] {
-  return existsSync(directory) ? readdirSync(directory) : [];
+function cgroupMounts(type: "cgroup" | "cgroup2"): readonly string[] {
+  const lines = mounts()
+    .split("\n")
+    .filter((line) => line.includes(` - ${type} `));
+  return lines.map((line) => line.split(" ")[4] ?? "");
 }

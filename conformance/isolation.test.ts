@@ -41,11 +41,20 @@ const probes: readonly Probe[] = [
   ["a /proc with its own processes alone (fault 98)", "cat /proc/1/comm", ["aurae-init"]],
   ["loopback and no other device", "tail -n +3 /proc/net/dev | cut -d: -f1 | tr -d ' '", ["lo"]],
   ["loopback up", "cat /proc/net/fib_trie | grep -c 127.0.0.1 || true", ["2"]],
-  ["a cgroup namespace of its own", "grep -c '\\.\\.' /proc/self/cgroup || true", ["0"]],
   [
-    "cgroups that cannot be written (fault 99)",
-    "for f in /sys/fs/cgroup/*/cgroup.procs; do (echo 0 > $f) 2>/dev/null && echo wrote; done; echo done",
-    ["done"],
+    "a cgroup namespace of its own",
+    // "/" is where a version 1 hierarchy has nothing of the cell.
+    "cut -d: -f3- /proc/self/cgroup | sort -u | grep -vx /",
+    ["/x-main"],
+  ],
+  [
+    "no file of a cgroup that it can write, and none that it can make (fault 99)",
+    `find /sys/fs/cgroup/ 2>/dev/null | while read -r path; do
+      if [ -f "$path" ]; then true >> "$path" && echo "writes $path"
+      else mkdir "$path/made" && echo "makes $path/made"; fi
+    done 2>/dev/null
+    find /sys/fs/cgroup/ 2>/dev/null | grep -o 'x-main/cgroup.procs' | sort -u`,
+    ["x-main/cgroup.procs"],
   ],
   [
     "the twelve capabilities and no more (fault 106)",

@@ -3,7 +3,7 @@ import { after, before, test } from "node:test";
 import { CellService, type CellStatus, RunState } from "@aurae/api/runtime";
 import { status } from "@grpc/grpc-js";
 import fc from "fast-check";
-import { WireClient } from "./client.ts";
+import { answerTo, WireClient } from "./client.ts";
 import { type Daemon, needsRoot, startDaemon } from "./daemon.ts";
 import { cgroupsOf } from "./host.ts";
 
@@ -98,7 +98,7 @@ function send({ ask, cellName, command, graceMs }: Call): Promise<unknown> {
 async function check(call: Call): Promise<readonly string[]> {
   const isInside = call.ask === "Allocate" && call.cellName.includes("/");
   const codes = [...allowed[call.ask], ...(isInside ? allowedInside : [])];
-  const { code, message } = await outcome(send(call));
+  const { code, message } = await answerTo(send(call));
   if (codes.includes(code)) return [];
   return [`${call.ask} ${call.cellName} is answered ${status[code]}: ${message}`];
 }
@@ -137,7 +137,7 @@ async function brokenCells(): Promise<readonly string[]> {
   const found = all.map(async ({ cell, executables }) => {
     const cellName = cell?.name ?? "";
     const executable = { name: "probe", command: "true", cellName };
-    const { code, message } = await outcome(client.call(start, { executable }));
+    const { code, message } = await answerTo(client.call(start, { executable }));
     const half = executables.filter(({ state }) => state === RunState.STARTING);
     return code === OK && half.length === 0
       ? []
@@ -148,11 +148,11 @@ async function brokenCells(): Promise<readonly string[]> {
 
 async function freeAll(): Promise<void> {
   const answers = await Promise.all(
-    ["one", "two"].map((cellName) => outcome(client.call(free, { cellName, graceMs: 0 }))),
+    ["one", "two"].map((cellName) => answerTo(client.call(free, { cellName, graceMs: 0 }))),
   );
   for (const { code, message } of answers) assert.ok(code === OK || code === NOT_FOUND, message);
   assert.deepEqual((await client.call(list, {})).cells, []);
-  assert.equal(cgroupsOf("one").size + cgroupsOf("two").size, 0);
+  assert.deepEqual([...cgroupsOf(daemon, "one"), ...cgroupsOf(daemon, "two")], []);
 }
 
 test("a deadline that passes within Allocate leaves a whole cell or none (fault 76)", {
@@ -167,13 +167,13 @@ test("a deadline that passes within Allocate leaves a whole cell or none (fault 
 
   const left = { cut: 0, whole: 0 };
   for (let share = 0; share < 1.5; share += 0.03) {
-    const { code } = await outcome(client.call(allocate, { cell }, Math.ceil(share * usualMs)));
+    const { code } = await answerTo(client.call(allocate, { cell }, Math.ceil(share * usualMs)));
     assert.ok(code === OK || code === DEADLINE_EXCEEDED, status[code]);
     const isWhole = await settledAs(cellName);
     if (code === DEADLINE_EXCEEDED) left.cut += 1;
     if (code === DEADLINE_EXCEEDED && isWhole) left.whole += 1;
     assert.ok(isWhole || code !== OK, "what was answered OK is there");
-    assert.equal(isWhole, cgroupsOf(cellName).size > 0);
+    assert.equal(isWhole, cgroupsOf(daemon, cellName).length > 0);
 
     if (isWhole) await client.call(free, { cellName, graceMs: 0 });
     await client.call(allocate, { cell });
@@ -187,25 +187,10 @@ test("a deadline that passes within Allocate leaves a whole cell or none (fault 
 async function settledAs(cellName: string): Promise<boolean> {
   const executable = { name: executableName, command: "sleep 1000", cellName };
   for (;;) {
-    const { code, message } = await outcome(client.call(start, { executable }));
+    const { code, message } = await answerTo(client.call(start, { executable }));
     if (code !== FAILED_PRECONDITION || !message.includes("allocating")) {
       assert.ok(code === OK || code === NOT_FOUND, message);
       return code === OK;
     }
-  }
-}
-
-/** How a call was answered. */
-async function outcome(
-  call: Promise<unknown>,
-): Promise<{ readonly code: status; readonly message: string }> {
-  try {
-    await call;
-    return { code: OK, message: "" };
-  } catch (error) {
-    if (error instanceof Error && "code" in error) {
-      return { code: error.code as status, message: error.message };
-    }
-    throw error;
   }
 }

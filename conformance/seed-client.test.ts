@@ -1,11 +1,20 @@
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
 import { randomBytes } from "node:crypto";
-import { existsSync, readFileSync } from "node:fs";
+import { existsSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { test } from "node:test";
 import { type Daemon, needsRoot, startDaemon } from "./daemon.ts";
-import { cgroupsOf, cgroupWith, freePort, initOf, mounts, namespacesOf, pidsOf } from "./host.ts";
+import {
+  cgroupsOf,
+  freePort,
+  initOf,
+  isVersion2,
+  mounts,
+  namespacesOf,
+  pidsOf,
+  readCgroup,
+} from "./host.ts";
 import { type Answer, type SeedClient, startSeedClient } from "./seed/seed-client.ts";
 
 test("a client of the seed's messages does the whole cycle on the Unix socket", {
@@ -43,28 +52,32 @@ async function cycle(daemon: Daemon, target: string): Promise<void> {
   const mountsBefore = mounts();
 
   const allocated = await client.call("Allocate", { cell: { name: cell, cpu_shares: "512" } });
-  assert.deepEqual(allocated, { ok: { cell_name: cell } });
-  assert.equal(readFileSync(`${cgroupWith(cell, "cpu.shares")}/cpu.shares`, "utf8"), "512\n");
+  // 512 shares of version 1 are the weight ⌈10^((9² + 125·9)/612 − 7/34)⌉ of version 2.
+  const isV2 = isVersion2("cpu");
+  const [file, value] = isV2 ? ["cpu.weight", "59"] : ["cpu.shares", "512"];
+  assert.deepEqual(allocated, { ok: { cell_name: cell, ...(isV2 && { cgroup_v2: true }) } });
+  assert.equal(readCgroup(daemon, cell, file), value);
 
-  const pid = await startInCell(client, cell, `${daemon.directory}/spoken`);
+  const pid = await startInCell(client, cell, daemon);
   checkNamespaces(pid);
   await readLines(client, cell, pid);
 
   assert.deepEqual(await client.call("Free", { cell_name: cell }), { ok: {} });
   assert.equal(existsSync(`/proc/${pid}`), false);
-  assert.equal(cgroupsOf(cell).size, 0);
+  assert.deepEqual(cgroupsOf(daemon, cell), []);
   assert.equal(mounts(), mountsBefore);
 }
 
 /** Start it, and wait until it has said its words: it tells so through a named pipe. */
-async function startInCell(client: SeedClient, cell: string, pipe: string): Promise<number> {
+async function startInCell(client: SeedClient, cell: string, daemon: Daemon): Promise<number> {
+  const pipe = `${daemon.directory}/spoken`;
   execFileSync("mkfifo", [pipe]);
   const spoken = readFile(pipe);
   const command = `echo out; echo err >&2; hostname; echo > ${pipe}; exec sleep 1000`;
   const executable = { name: "main", command, description: "says three words", cell_name: cell };
   assert.deepEqual(await client.call("Start", { executable }), { ok: {} });
   await spoken;
-  const [pid] = pidsOf(cell, "main");
+  const [pid] = pidsOf(daemon, cell, "main");
   assert.ok(pid !== undefined);
   return pid;
 }

@@ -118,7 +118,7 @@ async function startDaemon({ note }: Terminal): Promise<AsyncDisposable> {
 }
 
 function proveNothingIsLeft(): void {
-  const left = [...leftOf(directory), ...(mounts() === mountsBefore ? [] : ["a mount"])];
+  const left = [...leftOf({ directory }), ...(mounts() === mountsBefore ? [] : ["a mount"])];
   if (left.length > 0) throw new Error(`Something is left: ${left.join(", ")}`);
   terminal.note("Nothing is left: no process, no cgroup, no mount");
 }

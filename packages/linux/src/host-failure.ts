@@ -20,3 +20,24 @@ export function toHostFailure(what: string, cause: unknown): Failure {
     ? new Failure("host", "HOST_FAILED", message, { cause })
     : new Failure("exhausted", "NODE_LIMIT_REACHED", message, { cause });
 }
+
+/**
+ * What went wrong first: it is what the caller has to know. Of what failed while that was undone, and
+ * so may have been left behind, the log is told.
+ *
+ * @param what what was being done: `the allocation of cell "web"`
+ */
+export function firstFailure(
+  cause: unknown,
+  what: string,
+  warn: (message: string) => void,
+): unknown {
+  const [first, ...later] = inOrder(cause);
+  for (const one of later) warn(`Cannot undo ${what}: ${inWords(one)}`);
+  return first;
+}
+
+function inOrder(cause: unknown): readonly unknown[] {
+  if (!(cause instanceof SuppressedError)) return [cause];
+  return [...inOrder(cause.suppressed), ...inOrder(cause.error)];
+}

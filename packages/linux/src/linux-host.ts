@@ -22,7 +22,7 @@ import { wantsCpuset } from "./cgroup/cpuset.ts";
 import { findHierarchies, kernelPaths } from "./cgroup/hierarchy.ts";
 import { nodeOf } from "./cgroup/layout.ts";
 import { type EnclosureParts, LinuxEnclosure } from "./enclosure.ts";
-import { toHostFailure } from "./host-failure.ts";
+import { firstFailure, toHostFailure } from "./host-failure.ts";
 import type { FileLogStore } from "./logs/file-log-store.ts";
 import { Launcher } from "./shim/launcher.ts";
 import { type Enclose, type ProcessIdentity, protocolVersion } from "./shim/messages.ts";
@@ -129,7 +129,8 @@ export class LinuxHost implements CellHost, AsyncDisposable {
       this.#enclosures.add(enclosure);
       return enclosure;
     } catch (cause) {
-      throw toHostFailure(what, unwrap(cause));
+      const doing = `the allocation of cell "${request.name}"`;
+      throw toHostFailure(what, firstFailure(cause, doing, this.#options.warn));
     }
   }
 
@@ -251,11 +252,6 @@ async function hangUp(connecting: Promise<Socket>): Promise<void> {
   socket.on("error", () => undefined);
   socket.end();
   await left;
-}
-
-/** When undoing fails too, what went wrong first is what the caller has to know. */
-function unwrap(cause: unknown): unknown {
-  return cause instanceof SuppressedError ? unwrap(cause.suppressed) : cause;
 }
 
 function requireShort(runtimeDir: string): void {

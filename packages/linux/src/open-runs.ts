@@ -104,10 +104,21 @@ export class OpenRuns {
     this.#options.news.tell((watcher) => watcher.runChanged(report));
     if (!treeIsEmpty || this.#leaves.get(executable) !== run) return;
     this.#leaves.delete(executable);
-    // In a later turn: whoever waits for the end does not wait for directories.
-    setImmediate(() => {
+    this.#afterwards(executable, () => {
       // The next run of the name may have it by now; one that stays, it makes anew, or end() removes.
       if (!this.#leaves.has(executable)) this.#options.cgroups.removeExecutable(executable);
+    });
+  }
+
+  /** In a later turn: whoever waits for the end of a run does not wait for directories. */
+  #afterwards(executable: ExecutableName, clean: () => void): void {
+    const { cellName, warn } = this.#options;
+    setImmediate(() => {
+      try {
+        clean();
+      } catch (cause) {
+        warn(`Cannot clean up after "${executable}" in cell "${cellName}": ${inWords(cause)}`);
+      }
     });
   }
 

@@ -1,0 +1,59 @@
+import assert from "node:assert/strict";
+import { mkdtempDisposableSync } from "node:fs";
+import { type TestContext, test } from "node:test";
+import { CellDirectory } from "./cell-directory.ts";
+import { CellCgroups } from "./cgroup/cell-cgroups.ts";
+import { FakeCgroupFiles } from "./cgroup/fake-cgroup-files.ts";
+import { News } from "./news.ts";
+import { OpenRuns } from "./open-runs.ts";
+import { nextTurn } from "./testing/leak-oracle.ts";
+import { executableName } from "./testing/watched-cell.ts";
+
+const name = executableName("main");
+
+test("a cgroup that cannot be removed after a run is warned of, and ends nobody", async (t) => {
+  const { runs, files, warnings } = createRuns(t);
+  runs.begin(1, name);
+  files.removeDirectory = () => {
+    throw Object.assign(new Error("read-only file system"), { code: "EROFS" });
+  };
+
+  runs.changed(closedRun(1));
+  await nextTurn();
+
+  const why = "read-only file system";
+  assert.deepEqual(warnings, [`Cannot clean up after "main" in cell "web": ${why}`]);
+});
+
+function createRuns(t: TestContext) {
+  const temporary = mkdtempDisposableSync("/tmp/al-");
+  t.after(() => temporary.remove());
+  const files = new FakeCgroupFiles();
+  files.mountV2("/cg", "pids");
+  const hierarchy = {
+    version: 2 as const,
+    controllers: new Set(["pids"] as const),
+    parent: "/",
+    own: "/",
+  };
+  const cgroups = new CellCgroups(files, [{ hierarchy, directory: "/cg" }], []);
+  const warnings: string[] = [];
+  const runs = new OpenRuns({
+    cellName: "web",
+    directory: new CellDirectory(temporary.path),
+    cgroups,
+    news: new News(),
+    warn: (message) => warnings.push(message),
+  });
+  return { runs, files, warnings };
+}
+
+function closedRun(run: number) {
+  const usage = {};
+  const end = { reason: "exited" as const, exitCode: 0, coreDumped: false, endedAtNs: 2n, usage };
+  return {
+    record: { run, executable: name, pid: 42, startedAtNs: 1n, end: { ...end, linesDropped: 0n } },
+    treeIsEmpty: true,
+    logIsComplete: true,
+  };
+}

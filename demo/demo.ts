@@ -19,7 +19,7 @@ const { say, run } = terminal;
 
 try {
   say("Certificates: an authority, the daemon's, and one client's");
-  await run("aer", ["pki", "init", `${directory}/pki`]);
+  await run(["pki", "init", `${directory}/pki`]);
 
   say("A daemon of our own, on a Unix socket with mutual TLS");
   {
@@ -35,10 +35,10 @@ try {
 async function showCells(): Promise<void> {
   say("A cell: namespaces of its own, half a CPU, 64 MiB, at most 50 processes");
   const limits = ["--cpus", "0.5", "--memory", "64M", "--memory-swap", "0", "--pids", "50"];
-  await run("aer", ["cell", "allocate", "shop", ...limits]);
+  await run(["cell", "allocate", "shop", ...limits]);
 
   say("A pipeline in a shell, and its lines as they come");
-  await run("aer", [
+  await run([
     "cell",
     "start",
     "shop",
@@ -46,10 +46,10 @@ async function showCells(): Promise<void> {
     "--sh",
     'printf "pear\\nfig\\napple\\n" | sort | nl',
   ]);
-  await run("aer", ["logs", "shop", "fruit", "-f"]);
+  await run(["logs", "shop", "fruit", "-f"]);
 
   say("Both channels: stderr stays stderr");
-  await run("aer", [
+  await run([
     "cell",
     "start",
     "shop",
@@ -57,30 +57,30 @@ async function showCells(): Promise<void> {
     "--sh",
     "echo to stdout; echo to stderr >&2; exit 3",
   ]);
-  await run("aer", ["logs", "shop", "voices", "-f"]);
-  const code = await run("aer", ["wait", "shop", "voices"]);
-  terminal.note(`aer wait exits as the command did: ${code}`);
+  await run(["logs", "shop", "voices", "-f"]);
+  await run(["wait", "shop", "voices"], 3);
+  terminal.note("aer wait exits as the command did: 3");
 
   say("One that wants more memory than the cell has: the kernel ends it, and we are told why");
   const greedy = "x=1234567890; while :; do x=$x$x; done";
-  await run("aer", ["cell", "start", "shop", "greedy", "--sh", greedy]);
-  await run("aer", ["wait", "shop", "greedy"]);
+  await run(["cell", "start", "shop", "greedy", "--sh", greedy]);
+  await run(["wait", "shop", "greedy"], 137);
 
   say("One that spawns a tree, and what the node looks like meanwhile");
   const tree =
     "for i in 1 2 3; do (sleep 1000 & sleep 1000) & done; echo pid 1 here is $(cat /proc/1/comm); wait";
-  await run("aer", ["cell", "start", "shop", "tree", "--sh", tree]);
-  await run("aer", ["cell", "list"]);
+  await run(["cell", "start", "shop", "tree", "--sh", tree]);
+  await run(["cell", "list"]);
 
   say("Stop ends the whole tree");
-  await run("aer", ["cell", "stop", "shop", "tree"]);
+  await run(["cell", "stop", "shop", "tree"]);
 
   say("One line for all of it: a cell of its own, the output, the exit code, and everything freed");
-  await run("aer", ["run", "--memory", "32M", "--", "id", "-un"]);
+  await run(["run", "--memory", "32M", "--", "id", "-un"]);
 
   say("Free the cell: nothing is left of it but its logs");
-  await run("aer", ["cell", "free", "shop"]);
-  await run("aer", ["cell", "list"]);
+  await run(["cell", "free", "shop"]);
+  await run(["cell", "list"]);
 }
 
 /** Start auraed and wait until it serves; leaving the scope ends it. */
@@ -101,10 +101,13 @@ async function startDaemon({ note }: Terminal): Promise<AsyncDisposable> {
     stdio: ["ignore", "ignore", "pipe"],
   });
   const exited = once(daemon, "exit");
+  let serves = false;
   for await (const line of createInterface({ input: daemon.stderr })) {
-    if (line.includes('"serving"')) break;
+    serves = line.includes('"serving"');
+    if (serves) break;
     console.error(line);
   }
+  if (!serves) throw new Error("auraed ended before it served: see above");
   daemon.stderr.resume();
   note(
     `auraed serves as process ${daemon.pid}; aer finds it by AER_SOCKET and the AER_ variables of its certificates`,
@@ -113,6 +116,9 @@ async function startDaemon({ note }: Terminal): Promise<AsyncDisposable> {
     async [Symbol.asyncDispose]() {
       daemon.kill("SIGTERM");
       await exited;
+      if (daemon.exitCode !== 0) {
+        throw new Error(`auraed ended with ${daemon.exitCode ?? daemon.signalCode}`);
+      }
     },
   };
 }

@@ -1,4 +1,5 @@
 import { spawn } from "node:child_process";
+import { once } from "node:events";
 import { styleText } from "node:util";
 
 const bin = `${import.meta.dirname}/../bin`;
@@ -9,8 +10,8 @@ export interface Terminal {
   readonly say: (text: string) => void;
   /** Show a command as one would type it. */
   readonly show: (program: string, args: readonly string[]) => void;
-  /** Show a command, run it, show what it prints as it comes; its exit code. */
-  readonly run: (program: "aer" | "auraed", args: readonly string[]) => Promise<number>;
+  /** Show a command, run it, show what it prints as it comes; throws when it does not exit as expected. */
+  readonly run: (args: readonly string[], expected?: number) => Promise<void>;
   /** A line of result. */
   readonly note: (text: string) => void;
 }
@@ -23,16 +24,16 @@ export function openTerminal(environment: Readonly<Record<string, string>>): Ter
     show,
     say: (text) => console.log(`\n${bold(`# ${text}`)}`),
     note: (text) => console.log(styleText("green", text)),
-    async run(program, args) {
-      show(program, args);
-      const child = spawn(`${bin}/${program}`, args, {
+    async run(args, expected = 0) {
+      show("aer", args);
+      const child = spawn(`${bin}/aer`, args, {
         stdio: ["ignore", "inherit", "inherit"],
         env: { ...process.env, ...environment },
       });
-      return new Promise((resolve, reject) => {
-        child.once("error", reject);
-        child.once("exit", (code) => resolve(code ?? -1));
-      });
+      const [code, signal] = (await once(child, "exit")) as [number | null, string | null];
+      if (code !== expected) {
+        throw new Error(`aer ${args.join(" ")} ended with ${code ?? signal}, not ${expected}`);
+      }
     },
   };
 }

@@ -5,6 +5,7 @@ import {
   mkdtempDisposableSync,
   readdirSync,
   readFileSync,
+  utimesSync,
   writeFileSync,
 } from "node:fs";
 import { join } from "node:path";
@@ -182,6 +183,25 @@ test("retain() removes logs of freed cells by age, number and size, the oldest f
 
     assert.deepEqual(readdirSync(directory).toSorted(), kept);
   }
+});
+
+test("retain() takes the newest line of a cell that a boot ended for its end", async (t) => {
+  const { catalog, directory } = createCatalog(t);
+  catalog.cellAllocated(one, "web" as never);
+  mkdirSync(join(directory, one, "main"));
+  writeFileSync(join(directory, one, "main", "1.log"), "");
+  await catalog.flush();
+  const now = Date.now();
+  const [day, week] = [24 * 3600 * 1000, 7 * 24 * 3600 * 1000];
+  const longAgo = new Date(now - 2 * week);
+  for (const path of ["", "cell.json", "main"])
+    utimesSync(join(directory, one, path), longAgo, longAgo);
+  utimesSync(join(directory, one, "main", "1.log"), longAgo, new Date(now - day));
+  const again = open(directory, "another boot");
+
+  await new LogKeeper(again, { maxAgeMs: week, maxBytes: 1e9, maxCells: 10 }).retain(now);
+
+  assert.deepEqual(readdirSync(directory), [one]);
 });
 
 test("retain() does not touch a live cell, and takes one of an earlier boot for freed", async (t) => {

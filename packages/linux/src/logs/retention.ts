@@ -1,3 +1,4 @@
+import type { Stats } from "node:fs";
 import { readdir, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { errnoOf } from "../errno.ts";
@@ -28,8 +29,8 @@ interface Kept {
 export class LogKeeper {
   readonly #catalog: LogCatalog;
   readonly #retention: Retention;
-  /** What freed cells need; it does not change any more. */
-  readonly #sizes = new Map<string, number>();
+  /** Of freed cells, where nothing changes any more. */
+  readonly #sizes = new Map<string, Size>();
 
   constructor(catalog: LogCatalog, retention: Retention) {
     this.#catalog = catalog;
@@ -54,36 +55,37 @@ export class LogKeeper {
     readonly id: string;
     readonly freedAtMs: number | undefined;
   }): Promise<Kept> {
-    const directory = this.#catalog.directoryOf(cell.id);
-    const bytes = this.#sizes.get(cell.id) ?? (await bytesIn(directory));
-    this.#sizes.set(cell.id, bytes);
+    const size = this.#sizes.get(cell.id) ?? (await sizeOf(this.#catalog.directoryOf(cell.id)));
+    this.#sizes.set(cell.id, size);
     // A boot that ended without freeing it: it was last written to before that.
-    const freedAtMs = cell.freedAtMs ?? (await lastWrite(directory));
-    return { id: cell.id, freedAtMs, bytes };
+    const freedAtMs = cell.freedAtMs ?? size.lastWriteMs;
+    return { id: cell.id, freedAtMs, bytes: size.bytes };
   }
 }
 
-async function bytesIn(directory: string): Promise<number> {
+interface Size {
+  readonly bytes: number;
+  /** When the newest of its files was written to; a log that grows does not touch its directory. */
+  readonly lastWriteMs: number;
+}
+
+async function sizeOf(directory: string): Promise<Size> {
   let bytes = 0;
+  let lastWriteMs = 0;
   for (const entry of await readdir(directory, { withFileTypes: true, recursive: true })) {
-    if (entry.isFile()) bytes += await sizeOf(join(entry.parentPath, entry.name));
+    if (!entry.isFile()) continue;
+    const stats = await statIfThere(join(entry.parentPath, entry.name));
+    bytes += stats?.size ?? 0;
+    lastWriteMs = Math.max(lastWriteMs, stats?.mtimeMs ?? 0);
   }
-  return bytes;
+  return { bytes, lastWriteMs: lastWriteMs || (await stat(directory)).mtimeMs };
 }
 
-async function sizeOf(path: string): Promise<number> {
+async function statIfThere(path: string): Promise<Stats | undefined> {
   try {
-    return (await stat(path)).size;
+    return await stat(path);
   } catch (cause) {
-    if (errnoOf(cause) === "ENOENT") return 0;
+    if (errnoOf(cause) === "ENOENT") return undefined;
     throw cause;
   }
-}
-
-async function lastWrite(directory: string): Promise<number> {
-  const names = await readdir(directory);
-  const times = await Promise.all(
-    names.map(async (name) => (await stat(join(directory, name))).mtimeMs),
-  );
-  return Math.max((await stat(directory)).mtimeMs, ...times);
 }

@@ -86,7 +86,7 @@ unit: setup ## run the tests that need neither root nor the kernel
 	@$(call run_tests,3m) $(unit_tests)
 
 .PHONY: conformance
-conformance: build ## check over the wire what every auraed has to do (needs root)
+conformance: build ## check bin/auraed over the wire and by what the kernel shows (needs root)
 	@$(call run_tests,20m) 'conformance/**/*.test.ts'
 
 .PHONY: bench

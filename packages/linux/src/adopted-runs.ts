@@ -1,5 +1,5 @@
 import type { AdoptedCell, ExecutableName, ExecutableSpec, RunReport } from "@aurae/domain/cells";
-import type { CellDirectory } from "./cell-directory.ts";
+import type { CellDirectory, ClosedRun } from "./cell-directory.ts";
 import { inWords } from "./errno.ts";
 import { lostNow } from "./open-runs.ts";
 import type { RunNews } from "./shim/messages.ts";
@@ -10,6 +10,8 @@ export interface AdoptedRuns {
   readonly known: AdoptedCell["runs"];
   /** Those of which something is left to come. */
   readonly open: readonly RunNews[];
+  /** Closed long ago, and one too many: their files are gone. */
+  readonly forgotten: readonly ClosedRun[];
 }
 
 /** All runs that have a record, as it says, or as the supervisor says of those that are open. */
@@ -31,11 +33,13 @@ export function readRuns(
         return [];
       }
     });
-  for (const one of news) if (isClosed(one)) directory.runClosed(one.record.run);
+  const forgotten = news
+    .filter(isClosed)
+    .flatMap(({ record }) => directory.runClosed(record) ?? []);
   const known = news.map(toReport).map((report) => {
     return { report, spec: readSpec(directory, report, warn) };
   });
-  return { known, open: news.filter((one) => !isClosed(one)) };
+  return { known, open: news.filter((one) => !isClosed(one)), forgotten };
 }
 
 function isClosed({ treeIsEmpty, logIsComplete }: RunNews): boolean {

@@ -14,6 +14,7 @@ export interface AdoptionOptions {
   readonly cellsDir: string;
   readonly bootId: string;
   readonly catalog: LogCatalog;
+  readonly keptRuns: number;
   readonly warn: (message: string) => void;
   readonly partsOf: (id: string, file: CellFile) => EnclosureParts;
   readonly addressOf: (parts: EnclosureParts, enclosure: LinuxEnclosure) => SupervisorAddress;
@@ -52,16 +53,15 @@ interface FoundCell {
   readonly id: string;
   readonly file: CellFile;
   readonly isCommitted: boolean;
-  readonly directory: CellDirectory;
 }
 
 function readCell(options: AdoptionOptions, id: string): readonly FoundCell[] {
-  const { cellsDir, bootId, catalog, warn } = options;
-  const directory = new CellDirectory(join(cellsDir, id));
+  const { cellsDir, bootId, catalog, keptRuns, warn } = options;
+  const directory = new CellDirectory(join(cellsDir, id), keptRuns);
   try {
     if (!/^[0-9a-f]{16}$/.test(id)) throw new Error("it is none of ours");
     const { cell, isCommitted } = directory.read();
-    if (cell.bootId === bootId) return [{ id, file: cell, isCommitted, directory }];
+    if (cell.bootId === bootId) return [{ id, file: cell, isCommitted }];
     directory.remove();
   } catch (cause) {
     if (isUnborn(directory)) {
@@ -106,8 +106,8 @@ async function meet(options: AdoptionOptions, cell: FoundCell): Promise<readonly
 }
 
 async function settle(options: AdoptionOptions, cell: MetCell): Promise<AdoptedCell | undefined> {
-  const { id, file, isCommitted, directory, enclosure, answer } = cell;
-  const { catalog } = options;
+  const { id, file, isCommitted, enclosure, answer } = cell;
+  const { catalog, directory } = cell.parts;
   catalog.cellAdopted(id, file.name);
   const runs = readRuns(directory, answer, options.warn);
   if (answer.kind === "silent") enclosure.serve(answer.supervisor, undefined, runs.open);
@@ -120,6 +120,7 @@ async function settle(options: AdoptionOptions, cell: MetCell): Promise<AdoptedC
   if (failed !== undefined) enclosure.markFailed(failed);
   await takeOver(options, cell);
   for (const { report } of runs.known) catalog.runFound(id, report, report.end === undefined);
+  for (const run of runs.forgotten) catalog.runForgotten(id, run, false);
   const common = { name: file.name, spec: file.spec, enclosure, runs: runs.known };
   return failed === undefined ? common : { ...common, failed };
 }

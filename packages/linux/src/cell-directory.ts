@@ -8,7 +8,7 @@ import {
   writeFileSync,
 } from "node:fs";
 import { join } from "node:path";
-import type { ExecutableSpec } from "@aurae/domain/cells";
+import type { ExecutableName, ExecutableSpec } from "@aurae/domain/cells";
 import {
   type CellFile,
   encodeCellFile,
@@ -28,8 +28,12 @@ const maxRecordBytes = 4096;
 /** A record that is as bad after so many reads was not being written, but is broken. */
 const recordTries = 3;
 
-/** Closed runs whose files are kept; beyond it the oldest go. More than the domain remembers. */
-const keptRuns = 2048;
+/** A run that is closed: nothing will come of it any more. */
+export interface ClosedRun {
+  readonly run: number;
+  readonly executable: ExecutableName;
+  readonly pid: number;
+}
 
 /**
  * The directory of a cell in the runtime directory. It lives as long as the boot at most, so nothing
@@ -44,10 +48,13 @@ const keptRuns = 2048;
  */
 export class CellDirectory {
   readonly path: string;
-  readonly #closedRuns: number[] = [];
+  readonly #keptRuns: number;
+  readonly #closedRuns: ClosedRun[] = [];
 
-  constructor(path: string) {
+  /** @param keptRuns closed runs whose files are kept; beyond it the oldest go */
+  constructor(path: string, keptRuns: number) {
     this.path = path;
+    this.#keptRuns = keptRuns;
   }
 
   get socketPath(): string {
@@ -124,14 +131,19 @@ export class CellDirectory {
       .sort((one, other) => one - other);
   }
 
-  /** A run is closed. Files are kept for so many only, or a busy cell would fill the directory. */
-  runClosed(run: number): void {
-    this.#closedRuns.push(run);
-    if (this.#closedRuns.length <= keptRuns) return;
+  /**
+   * A run is closed. Files are kept for so many only, or a busy cell would fill the directory.
+   *
+   * @returns the run that is kept no longer, when it is one too many
+   */
+  runClosed({ run, executable, pid }: ClosedRun): ClosedRun | undefined {
+    this.#closedRuns.push({ run, executable, pid });
+    if (this.#closedRuns.length <= this.#keptRuns) return undefined;
     const oldest = this.#closedRuns.shift();
-    if (oldest === undefined) return;
-    this.removeSpec(oldest);
-    removeIfThere(this.#recordPath(oldest));
+    if (oldest === undefined) return undefined;
+    this.removeSpec(oldest.run);
+    removeIfThere(this.#recordPath(oldest.run));
+    return oldest;
   }
 
   #specPath(run: number): string {

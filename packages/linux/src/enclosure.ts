@@ -58,12 +58,13 @@ export class LinuxEnclosure implements Enclosure, SupervisorWatcher {
     this.id = parts.id;
     this.name = parts.name;
     this.#parts = parts;
-    const { directory, cgroups, warn } = parts;
+    const { id, directory, cgroups, catalog, warn } = parts;
     this.#runs = new OpenRuns({
       cellName: parts.name,
       directory,
       cgroups,
       news: this.#news,
+      forgetLog: (run, isInUse) => catalog.runForgotten(id, run, isInUse),
       warn,
     });
   }

@@ -140,6 +140,7 @@ export class LinuxHost implements CellHost, AsyncDisposable {
       bootId: this.#bootId,
       warn: this.#options.warn,
       catalog: this.#options.logs.catalog,
+      keptRuns: this.#options.logs.keptRuns,
       partsOf: (id, file) => this.#partsOf(id, file.name, wantsCpuset(file.spec.limits)),
       addressOf: (parts, enclosure) => this.#addressOf(parts, enclosure),
     });
@@ -212,12 +213,13 @@ export class LinuxHost implements CellHost, AsyncDisposable {
   }
 
   #partsOf(id: string, name: CellName, asksForCpuset: boolean): EnclosureParts {
+    const { catalog, keptRuns } = this.#options.logs;
     return {
       id,
       name,
-      directory: new CellDirectory(join(this.#cellsDir, id)),
+      directory: new CellDirectory(join(this.#cellsDir, id), keptRuns),
       cgroups: this.#cgroups.open(name, asksForCpuset),
-      catalog: this.#options.logs.catalog,
+      catalog,
       warn: this.#options.warn,
       ended: (enclosure) => this.#enclosures.delete(enclosure),
     };

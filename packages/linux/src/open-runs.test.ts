@@ -25,6 +25,20 @@ test("a cgroup that cannot be removed after a run is warned of, and ends nobody"
   assert.deepEqual(warnings, [`Cannot clean up after "main" in cell "web": ${why}`]);
 });
 
+test("the log of a closed run goes when it is one too many, never that of an open one", async (t) => {
+  const { runs, forgotten } = createRuns(t);
+  runs.begin(1, executableName("server"));
+  for (const run of [2, 3, 4]) {
+    runs.begin(run, name);
+    runs.changed(closedRun(run));
+  }
+  runs.begin(5, name);
+
+  await nextTurn();
+
+  assert.deepEqual(forgotten, [[2, true]]);
+});
+
 function createRuns(t: TestContext) {
   const temporary = mkdtempDisposableSync("/tmp/al-");
   t.after(() => temporary.remove());
@@ -38,14 +52,16 @@ function createRuns(t: TestContext) {
   };
   const cgroups = new CellCgroups(files, [{ hierarchy, directory: "/cg" }], []);
   const warnings: string[] = [];
+  const forgotten: (readonly [run: number, isInUse: boolean])[] = [];
   const runs = new OpenRuns({
     cellName: "web",
-    directory: new CellDirectory(temporary.path),
+    directory: new CellDirectory(temporary.path, 2),
     cgroups,
     news: new News(),
+    forgetLog: (run, isInUse) => forgotten.push([run.run, isInUse]),
     warn: (message) => warnings.push(message),
   });
-  return { runs, files, warnings };
+  return { runs, files, warnings, forgotten };
 }
 
 function closedRun(run: number) {

@@ -1,5 +1,5 @@
 import type { ExecutableName, StartedRun } from "@aurae/domain/cells";
-import type { CellDirectory } from "./cell-directory.ts";
+import type { CellDirectory, ClosedRun } from "./cell-directory.ts";
 import type { CellCgroups } from "./cgroup/cell-cgroups.ts";
 import { inWords } from "./errno.ts";
 import type { News } from "./news.ts";
@@ -10,6 +10,8 @@ export interface OpenRunsOptions {
   readonly directory: CellDirectory;
   readonly cgroups: CellCgroups;
   readonly news: News;
+  /** A run is not kept any more: its log goes. The directory stays while the name is in use. */
+  readonly forgetLog: (run: ClosedRun, isInUse: boolean) => void;
   readonly warn: (message: string) => void;
 }
 
@@ -78,7 +80,8 @@ export class OpenRuns {
     this.#report(news);
     if (!(news.treeIsEmpty && news.logIsComplete)) return;
     this.#runs.delete(run);
-    this.#options.directory.runClosed(run);
+    const oldest = this.#options.directory.runClosed(news.record);
+    if (oldest !== undefined) this.#forgetLog(oldest);
   }
 
   /** Catch up with what happened while nobody listened. */
@@ -107,6 +110,14 @@ export class OpenRuns {
     this.#afterwards(executable, () => {
       // The next run of the name may have it by now; one that stays, it makes anew, or end() removes.
       if (!this.#leaves.has(executable)) this.#options.cgroups.removeExecutable(executable);
+    });
+  }
+
+  #forgetLog(oldest: ClosedRun): void {
+    this.#afterwards(oldest.executable, () => {
+      const open = [...this.#runs.values()];
+      const isInUse = open.some(({ executable }) => executable === oldest.executable);
+      this.#options.forgetLog(oldest, isInUse);
     });
   }
 

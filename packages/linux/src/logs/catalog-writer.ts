@@ -5,6 +5,8 @@ import { inWords } from "../errno.ts";
 /** What waits for the disk, of one cell. */
 interface Unwritten {
   cell: string | undefined;
+  /** All that `runs.jsonl` is to hold, before what is appended. */
+  allRuns: string | undefined;
   runs: string;
   readonly timer: NodeJS.Timeout;
   writing: Promise<void> | undefined;
@@ -39,6 +41,13 @@ export class CatalogWriter {
     unwritten.runs += line;
   }
 
+  /** Write a cell's `runs.jsonl` anew. */
+  rewriteRuns(id: string, text: string): void {
+    const unwritten = this.#of(id);
+    unwritten.allRuns = text;
+    unwritten.runs = "";
+  }
+
   /** Write now; resolves when nothing of a cell waits. */
   async flush(id: string): Promise<void> {
     const unwritten = this.#unwritten.get(id);
@@ -53,7 +62,8 @@ export class CatalogWriter {
     const known = this.#unwritten.get(id);
     if (known !== undefined) return known;
     const timer = setTimeout(() => void this.flush(id), gatherMs);
-    const unwritten: Unwritten = { cell: undefined, runs: "", timer, writing: undefined };
+    const nothing = { cell: undefined, allRuns: undefined, runs: "" };
+    const unwritten: Unwritten = { ...nothing, timer, writing: undefined };
     this.#unwritten.set(id, unwritten);
     return unwritten;
   }
@@ -66,13 +76,17 @@ export class CatalogWriter {
 
   async #write(id: string, unwritten: Unwritten): Promise<void> {
     const directory = join(this.#directory, id);
-    while (unwritten.cell !== undefined || unwritten.runs !== "") {
-      const { cell, runs } = unwritten;
+    for (;;) {
+      const { cell, allRuns, runs } = unwritten;
+      if (cell === undefined && allRuns === undefined && runs === "") break;
       unwritten.cell = undefined;
+      unwritten.allRuns = undefined;
       unwritten.runs = "";
       try {
         if (cell !== undefined) await replace(join(directory, "cell.json"), cell);
-        if (runs !== "") await appendFile(join(directory, "runs.jsonl"), runs, { mode: 0o600 });
+        const path = join(directory, "runs.jsonl");
+        if (allRuns !== undefined) await replace(path, allRuns);
+        if (runs !== "") await appendFile(path, runs, { mode: 0o600 });
       } catch (cause) {
         this.#warn(`Cannot note what runs beside the logs in ${directory}: ${inWords(cause)}`);
       }

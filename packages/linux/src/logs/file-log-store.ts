@@ -14,6 +14,8 @@ export interface FileLogStoreOptions {
   readonly segmentBytes?: number;
   /** Segments kept of a run; 32 when absent. */
   readonly segmentsKept?: number;
+  /** Closed runs of a cell whose logs and records are kept while it lives; 2,048 when absent. */
+  readonly keptRuns?: number;
   readonly retention?: Retention;
   /** Of this boot; tests may have another. */
   readonly bootId?: string;
@@ -27,12 +29,14 @@ export class FileLogStore implements LogStore, AsyncDisposable {
   readonly catalog: LogCatalog;
   readonly segmentBytes: number;
   readonly segmentsKept: number;
+  readonly keptRuns: number;
   readonly #keeper: LogKeeper;
 
   constructor(options: FileLogStoreOptions) {
     const { bootId = readBootId(), retention = defaultRetention, warn } = options;
     const directory = join(realpathSync(options.libraryDir), "logs");
-    this.catalog = new LogCatalog({ directory, bootId, warn });
+    this.keptRuns = options.keptRuns ?? 2048;
+    this.catalog = new LogCatalog({ directory, bootId, keptRuns: this.keptRuns, warn });
     this.segmentBytes = options.segmentBytes ?? 64 * 1024 * 1024;
     this.segmentsKept = options.segmentsKept ?? 32;
     this.#keeper = new LogKeeper(this.catalog, retention);

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import {
   appendFileSync,
+  existsSync,
   mkdirSync,
   mkdtempDisposableSync,
   readdirSync,
@@ -8,7 +9,7 @@ import {
   utimesSync,
   writeFileSync,
 } from "node:fs";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { type TestContext, test } from "node:test";
 import type { CatalogRun } from "./catalog-files.ts";
 import { LogCatalog } from "./log-catalog.ts";
@@ -167,6 +168,45 @@ test("a live cell whose cell.json is damaged keeps its logs, and is named anew",
   assert.equal(third.findByName("web" as never, "main" as never, 1)?.cellId, one);
 });
 
+test("runForgotten() removes the log of a run, and what was known of it", async (t) => {
+  const { catalog, directory } = createCatalog(t);
+  catalog.cellAllocated(one, "web" as never);
+  for (const number of [1, 2]) catalog.runStarted(one, run(number, "main", 40 + number, 1n));
+  catalog.runStarted(one, run(3, "other", 43, 1n));
+  for (const file of ["main/1.log", "main/1.log.1", "main/2.log.7", "other/3.log"]) {
+    mkdirSync(dirname(join(directory, one, file)), { recursive: true });
+    writeFileSync(join(directory, one, file), "");
+  }
+
+  catalog.runForgotten(one, run(1, "main", 41, 1n), true);
+  assert.deepEqual(readdirSync(join(directory, one, "main")), ["2.log.7"]);
+  catalog.runForgotten(one, run(2, "main", 42, 1n), true);
+  assert.deepEqual(readdirSync(join(directory, one, "main")), []);
+  catalog.runForgotten(one, run(3, "other", 43, 1n), false);
+
+  assert.equal(existsSync(join(directory, one, "other")), false);
+  assert.equal(catalog.findByPid(41), undefined);
+  assert.equal(catalog.findByName("web" as never, "main" as never, undefined), undefined);
+});
+
+test("runs.jsonl has twice the lines of the runs that are kept at most", async (t) => {
+  const { catalog, directory } = createCatalog(t);
+  catalog.cellAllocated(one, "web" as never);
+  for (let number = 1; number <= 40; number++) {
+    catalog.runStarted(one, run(number, "main", 100 + number, 1n));
+    if (number > 3) catalog.runForgotten(one, run(number - 3, "main", 97 + number, 1n), true);
+    if (number % 5 === 0) await catalog.flush();
+  }
+  await catalog.flush();
+
+  const lines = readFileSync(join(directory, one, "runs.jsonl"), "utf8")
+    .split("\n")
+    .filter(Boolean);
+  assert.ok(lines.length <= 6, `${lines.length} lines`);
+  const again = open(directory, "boot");
+  for (const pid of [138, 139, 140]) assert.equal(again.findByPid(pid)?.run, pid - 100);
+});
+
 test("retain() removes logs of freed cells by age, number and size, the oldest first", async (t) => {
   const day = 24 * 3600 * 1000;
   for (const [retention, kept] of [
@@ -238,7 +278,8 @@ function createCatalog(t: TestContext): Setting {
 }
 
 function open(directory: string, bootId: string, warnings: string[] = []): LogCatalog {
-  return new LogCatalog({ directory, bootId, warn: (message) => warnings.push(message) });
+  const common = { directory, bootId, keptRuns: 3 };
+  return new LogCatalog({ ...common, warn: (message) => warnings.push(message) });
 }
 
 /** A freed cell with a log of a thousand bytes. */

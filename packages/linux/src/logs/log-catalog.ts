@@ -11,12 +11,15 @@ import {
 } from "./catalog-files.ts";
 import { CatalogWriter } from "./catalog-writer.ts";
 import { PidIndex } from "./pid-index.ts";
+import { removeLog, removeLogDirectory } from "./remove-log.ts";
 import { segmentsOf } from "./segments.ts";
 
 export interface LogCatalogOptions {
   /** `logs/` in the library directory. */
   readonly directory: string;
   readonly bootId: string;
+  /** Closed runs that a cell keeps; `runs.jsonl` has at most about twice as many lines. */
+  readonly keptRuns: number;
   readonly warn: (message: string) => void;
 }
 
@@ -35,6 +38,8 @@ export class LogCatalog {
   /** Runs of this boot. */
   readonly #byPid = new PidIndex();
   readonly #writer: CatalogWriter;
+  /** Of `runs.jsonl`, by the id of the cell. */
+  readonly #lines = new Map<string, number>();
   #lastSequence = 0;
 
   constructor(options: LogCatalogOptions) {
@@ -105,7 +110,22 @@ export class LogCatalog {
 
   /** A run that began before has been found. Known already is fine. */
   runFound(id: string, run: CatalogRun, isLive: boolean): void {
-    if (this.#enter(id, run, isLive)) this.#writer.appendRun(id, encodeRun(run));
+    if (!this.#enter(id, run, isLive)) return;
+    const lines = (this.#lines.get(id) ?? 0) + 1;
+    this.#lines.set(id, lines);
+    if (lines > 2 * this.#options.keptRuns) this.#rewriteRuns(id);
+    else this.#writer.appendRun(id, encodeRun(run));
+  }
+
+  /** A run of a live cell is kept no longer. @param isInUse whether its name has a run that is open */
+  runForgotten(id: string, forgotten: Omit<CatalogRun, "startedAtNs">, isInUse: boolean): void {
+    const { run, executable } = forgotten;
+    const latest = this.#cells.get(id)?.latest;
+    if (latest?.get(executable)?.run === run) latest.delete(executable);
+    this.#byPid.removeRun(id, forgotten);
+    const key = { cellId: id, executable, run };
+    removeLog(this.directoryOf(id), key);
+    if (!isInUse) removeLogDirectory(this.directoryOf(id), key);
   }
 
   /** Resolves when all that was entered is written. */
@@ -140,6 +160,7 @@ export class LogCatalog {
     rmSync(this.directoryOf(id), { recursive: true, force: true });
     this.#cells.delete(id);
     this.#live.delete(id);
+    this.#lines.delete(id);
     this.#byPid.removeCell(id);
   }
 
@@ -148,7 +169,19 @@ export class LogCatalog {
     if (isCut) this.#writer.appendRun(id, "\n");
     this.#cells.set(id, cell);
     this.#lastSequence = Math.max(this.#lastSequence, cell.sequence);
+    this.#lines.set(id, runs.length);
     for (const run of runs) this.#enter(id, run, false);
+  }
+
+  /** Write down only what is known yet. */
+  #rewriteRuns(id: string): void {
+    const latest = this.#cells.get(id)?.latest.values() ?? [];
+    const known = new Map([...this.#byPid.of(id), ...latest].map((run) => [run.run, run]));
+    const inOrder = [...known.values()].sort((one, other) => one.run - other.run);
+    // Those that are open come on top of those that are kept.
+    const runs = inOrder.slice(-Math.ceil(1.5 * this.#options.keptRuns));
+    this.#lines.set(id, runs.length);
+    this.#writer.rewriteRuns(id, runs.map(encodeRun).join(""));
   }
 
   /** Whether it was not known before. */

@@ -28,6 +28,16 @@ export class PidIndex {
     }
   }
 
+  /** The runs of a cell that are known by their pids. */
+  *of(id: string): Iterable<CatalogRun> {
+    for (const holder of this.#holders.values()) if (holder.cellId === id) yield holder;
+  }
+
+  removeRun(id: string, { run, pid }: Pick<CatalogRun, "run" | "pid">): void {
+    const holder = this.#holders.get(pid);
+    if (holder?.cellId === id && holder.run === run) this.#holders.delete(pid);
+  }
+
   removeCell(id: string): void {
     for (const [pid, { cellId }] of this.#holders) if (cellId === id) this.#holders.delete(pid);
   }

@@ -21,6 +21,15 @@ for (const args of [
   ["run", "--sh", "true", "--", "true"],
   ["logs", "web"],
   ["logs", "--daemon", "--pid", "7"],
+  ["logs", "--pid", "5", "--run", "3"],
+  ["logs", "--daemon", "--run", "3"],
+  ["logs", "--daemon", "--stdout"],
+  ["logs", "web", "server", "--tail", "some"],
+  ["wait", "web", "--run", "3"],
+  ["cell", "start", "web", "server"],
+  ["cell", "start", "web", "server", "--user", "root", "--", "true"],
+  ["cell", "stop", "web"],
+  ["cell", "stop", "web", "server", "--grace", "10"],
   ["cell", "free", "web", "--grace", "10"],
 ]) {
   test(`aer ${args.join(" ")} is refused as a mistake in the call`, async () => {

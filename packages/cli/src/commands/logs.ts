@@ -59,11 +59,15 @@ function follow(node: Node, source: LogSource | "daemon", flags: Flags): AsyncGe
 function readSource(
   cell: string | undefined,
   executable: string | undefined,
-  { pid, daemon = false, run }: Flags,
+  { pid, daemon = false, run, stdout, stderr }: Flags,
 ): LogSource | "daemon" {
   const named = [cell !== undefined, pid !== undefined, daemon].filter(Boolean).length;
   if (named !== 1)
     throw new UsageError("Cannot choose a log: give a cell and an executable, --pid or --daemon");
+  if (run !== undefined && cell === undefined)
+    throw new UsageError("Cannot choose a run: --run needs a cell and an executable");
+  if (daemon && (stdout ?? stderr) !== undefined)
+    throw new UsageError("Cannot choose a stream: the daemon has one log only");
   if (daemon) return "daemon";
   if (pid !== undefined) return { pid };
   if (cell === undefined || executable === undefined) {

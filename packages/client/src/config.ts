@@ -3,7 +3,7 @@ import { homedir } from "node:os";
 import { dirname, join, resolve } from "node:path";
 import type { CredentialOptions } from "./credentials.ts";
 import { clientDomain, Invalid } from "./errors.ts";
-import { describeSystemError } from "./system-error.ts";
+import { describeSystemError, isSystemError } from "./system-error.ts";
 
 /** With whom to speak and as whom: what flags, variables, files and defaults are asked for. */
 export interface ConnectionOptions extends CredentialOptions {
@@ -91,7 +91,7 @@ async function readText(path: string, isChosen: boolean): Promise<string | undef
   try {
     return await readFile(path, "utf8");
   } catch (cause) {
-    const isAbsent = ["ENOENT", "ENOTDIR"].includes((cause as NodeJS.ErrnoException).code ?? "");
+    const isAbsent = isSystemError(cause) && ["ENOENT", "ENOTDIR"].includes(cause.code);
     if (isAbsent && !isChosen) return undefined;
     throw refuse(
       `Cannot read configuration ${path}: ${isAbsent ? "no such file" : describeSystemError(cause)}`,

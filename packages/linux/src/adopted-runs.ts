@@ -3,6 +3,7 @@ import type { CellDirectory, ClosedRun } from "./cell-directory.ts";
 import { inWords } from "./errno.ts";
 import { lostNow } from "./open-runs.ts";
 import type { RunNews } from "./shim/messages.ts";
+import type { RunRecord } from "./shim/record.ts";
 import type { Found } from "./shim/supervisor.ts";
 
 export interface AdoptedRuns {
@@ -14,25 +15,23 @@ export interface AdoptedRuns {
   readonly forgotten: readonly ClosedRun[];
 }
 
+/** What is known of the runs of a cell: whether its supervisor answers, and what it says is open. */
+export interface ToldRuns {
+  readonly supervisor: Found["kind"];
+  readonly open: readonly RunNews[];
+}
+
 /** All runs that have a record, as it says, or as the supervisor says of those that are open. */
 export function readRuns(
   directory: CellDirectory,
-  answer: Found,
+  told: ToldRuns,
   warn: (message: string) => void,
 ): AdoptedRuns {
-  const told = answer.kind === "answers" ? answer.state.runs : [];
-  const numbers = new Set([...directory.recordedRuns(), ...told.map(({ record }) => record.run)]);
+  const open = new Map(told.open.map((one) => [one.record.run, one]));
+  const numbers = new Set([...directory.recordedRuns(), ...open.keys()]);
   const news = [...numbers]
     .sort((one, other) => one - other)
-    .flatMap((run) => {
-      try {
-        const found = told.find(({ record }) => record.run === run);
-        return found ?? readUntold(directory, run, answer.kind) ?? [];
-      } catch (cause) {
-        warn(`Cannot read run ${run} in ${directory.path}: ${inWords(cause)}`);
-        return [];
-      }
-    });
+    .flatMap((run) => open.get(run) ?? readUntold(directory, run, told.supervisor, warn) ?? []);
   const forgotten = news
     .filter(isClosed)
     .flatMap(({ record }) => directory.runClosed(record) ?? []);
@@ -50,20 +49,41 @@ function toReport({ record, treeIsEmpty, logIsComplete }: RunNews): RunReport {
   return { ...record, treeIsEmpty, logIsComplete };
 }
 
-/** A run that nobody speaks of: it is closed, or was lost with its supervisor; or that is silent. */
+/**
+ * A run that no supervisor speaks of: it is closed, or was lost. Only of one whose supervisor is silent
+ * nobody knows. A live supervisor that could not write how it ended has forgotten it all the same.
+ */
 function readUntold(
   directory: CellDirectory,
   run: number,
   supervisor: Found["kind"],
+  warn: (message: string) => void,
 ): RunNews | undefined {
-  const record = directory.readRecord(run);
+  const record = readRecord(directory, run, warn);
   if (record === undefined) return undefined;
   if (record.end === undefined && supervisor === "silent") {
     return { record, treeIsEmpty: false, logIsComplete: false };
   }
-  const closed = { treeIsEmpty: true, logIsComplete: true };
-  if (record.end !== undefined || supervisor === "answers") return { record, ...closed };
-  return { record: { ...record, end: lostNow() }, ...closed };
+  const end = record.end ?? lostNow();
+  return { record: { ...record, end }, treeIsEmpty: true, logIsComplete: true };
+}
+
+/** When its record is damaged, its number and its name are taken all the same: its log is there. */
+function readRecord(
+  directory: CellDirectory,
+  run: number,
+  warn: (message: string) => void,
+): RunRecord | undefined {
+  try {
+    return directory.readRecord(run);
+  } catch (cause) {
+    warn(`Cannot read run ${run} in ${directory.path}: ${inWords(cause)}`);
+  }
+  try {
+    return { run, executable: directory.readSpec(run).name, pid: 0, startedAtNs: 0n };
+  } catch {
+    return undefined;
+  }
 }
 
 /** What was asked for; when that cannot be read the run is there all the same, under its name. */

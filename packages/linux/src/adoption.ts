@@ -109,7 +109,8 @@ async function settle(options: AdoptionOptions, cell: MetCell): Promise<AdoptedC
   const { id, file, isCommitted, enclosure, answer } = cell;
   const { catalog, directory } = cell.parts;
   catalog.cellAdopted(id, file.name);
-  const runs = readRuns(directory, answer, options.warn);
+  const open = answer.kind === "answers" ? answer.state.runs : [];
+  const runs = readRuns(directory, { supervisor: answer.kind, open }, options.warn);
   if (answer.kind === "silent") enclosure.serve(answer.supervisor, undefined, runs.open);
   if (!isCommitted || directory.isEnding) {
     await enclosure.end(0);
@@ -119,7 +120,10 @@ async function settle(options: AdoptionOptions, cell: MetCell): Promise<AdoptedC
   const failed = whyFailed(answer);
   if (failed !== undefined) enclosure.markFailed(failed);
   await takeOver(options, cell);
-  for (const { report } of runs.known) catalog.runFound(id, report, report.end === undefined);
+  for (const { report } of runs.known) {
+    // Without a pid there was a record that could not be read: the catalog knows better.
+    if (report.pid !== 0) catalog.runFound(id, report, report.end === undefined);
+  }
   for (const run of runs.forgotten) catalog.runForgotten(id, run, false);
   const common = { name: file.name, spec: file.spec, enclosure, runs: runs.known };
   return failed === undefined ? common : { ...common, failed };

@@ -21,6 +21,7 @@ export async function openFloor(): Promise<Floor> {
     spawning: (name, command) => ({
       name,
       command: command.join(" "),
+      warmUp: 0,
       async times(count) {
         const child = spawn(program, [String(count), ...command], {
           stdio: ["ignore", "pipe", "inherit"],

@@ -3,6 +3,8 @@ export interface Work {
   readonly name: string;
   /** What a reader would type to do the same. */
   readonly command: string;
+  /** So often before the rounds, uncounted: Node compiles what is called often. */
+  readonly warmUp: number;
   /** Do it so many times, one after another; milliseconds of each. */
   times(count: number): Promise<readonly number[]>;
 }
@@ -12,28 +14,34 @@ export interface Measured {
   /** The median of each round, milliseconds. */
   readonly medians: readonly number[];
   readonly p90: number;
+  /** CPU time of the daemon for each, milliseconds. */
+  readonly daemonMs: number;
 }
 
 /**
  * Measure every work in each round, so that what else the machine does falls on all of them alike.
- * The first round warms up and does not count.
+ * `cpuMs` tells what CPU time the daemon has used so far.
  */
 export async function measure(
   works: readonly Work[],
   rounds: number,
   count: number,
+  cpuMs: () => number,
 ): Promise<readonly Measured[]> {
-  const taken = new Map<Work, (readonly number[])[]>(works.map((work) => [work, []]));
-  for (let round = 0; round <= rounds; round++) {
-    for (const work of works) {
-      const times = await work.times(count);
-      if (round > 0) taken.get(work)?.push(times);
+  for (const work of works) if (work.warmUp > 0) await work.times(work.warmUp);
+  const taken = works.map((work) => ({ work, times: [] as (readonly number[])[], usedMs: 0 }));
+  for (let round = 0; round < rounds; round++) {
+    for (const each of taken) {
+      const before = cpuMs();
+      each.times.push(await each.work.times(count));
+      each.usedMs += cpuMs() - before;
     }
   }
-  return [...taken].map(([work, all]) => ({
+  return taken.map(({ work, times, usedMs }) => ({
     work,
-    medians: all.map((times) => quantile(times, 0.5)),
-    p90: quantile(all.flat(), 0.9),
+    medians: times.map((some) => quantile(some, 0.5)),
+    p90: quantile(times.flat(), 0.9),
+    daemonMs: usedMs / (rounds * count),
   }));
 }
 
@@ -51,9 +59,12 @@ export function quantile(numbers: readonly number[], share: number): number {
 }
 
 /** A work that is a function of ours, timed here. */
-export function timed(name: string, command: string, once: () => Promise<void>): Work {
+export function timed(
+  work: Pick<Work, "name" | "command" | "warmUp">,
+  once: () => Promise<void>,
+): Work {
   return {
-    ...{ name, command },
+    ...work,
     async times(count) {
       const times: number[] = [];
       for (let done = 0; done < count; done++) {

@@ -11,6 +11,14 @@ export function residentKib(pid: number): number {
   return fieldOf(readFileSync(`/proc/${pid}/status`, "utf8"), "VmRSS");
 }
 
+/** CPU time that a process has used, all of its threads, in user and kernel; milliseconds, in steps of 10. */
+export function cpuMs(pid: number): number {
+  const stat = readFileSync(`/proc/${pid}/stat`, "utf8");
+  // Fields 14 and 15 (proc_pid_stat(5)) in ticks of USER_HZ, 100; the name, field 2, may have spaces.
+  const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
+  return (Number(fields[11]) + Number(fields[12])) * 10;
+}
+
 /** The supervisor and the init of the cell that an executable runs in: its parent, and that one's other child. */
 export function shimOf(pid: number): { readonly supervisor: number; readonly init: number } {
   const supervisor = parentOf(pid);

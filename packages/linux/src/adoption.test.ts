@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { existsSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
+import { CellDirectory } from "./cell-directory.ts";
 import { FakeSupervisor } from "./testing/fake-supervisor.ts";
 import { hasReason } from "./testing/has-reason.ts";
 import { assertNothingLeft, settledCensus } from "./testing/leak-oracle.ts";
@@ -40,6 +41,23 @@ test("adopt() takes over cells, runs and their ends, and stop() works on (fault 
   assert.equal((await cell?.closed(2))?.end?.reason, "aborted");
   await cell?.enclosure.end(0);
   await parent?.enclosure.end(0);
+});
+
+test("a start that a daemon died in leaves its number free", { skip }, async () => {
+  await using setting = await warmSetting();
+  const { enclosure } = await WatchedCell.allocate(setting.host, "web");
+  const directory = new CellDirectory(join(setting.runtimeDir, "cells", enclosure.id), 10);
+  directory.writeSpec(1, program("true"));
+
+  await setting.restart();
+  const [adopted] = await setting.host.adopt();
+
+  assert.ok(adopted !== undefined);
+  assert.deepEqual([adopted.runs, adopted.failed, setting.warnings], [[], undefined, []]);
+  const cell = WatchedCell.watch(adopted.name, adopted.enclosure);
+  await cell.start(1, "exit 3");
+  assert.equal((await cell.closed(1)).end?.exitCode, 3);
+  await cell.enclosure.end(0);
 });
 
 test("adopt() undoes what was not committed, and frees what was being freed", {

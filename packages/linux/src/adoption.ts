@@ -9,6 +9,7 @@ import { describeSilence } from "./enclosure-failure.ts";
 import { inWords } from "./errno.ts";
 import type { LogCatalog } from "./logs/log-catalog.ts";
 import { type Found, Supervisor, type SupervisorAddress } from "./shim/supervisor.ts";
+import { dropUnfinishedStarts } from "./unfinished-starts.ts";
 
 export interface AdoptionOptions {
   readonly cellsDir: string;
@@ -109,6 +110,7 @@ async function settle(options: AdoptionOptions, cell: MetCell): Promise<AdoptedC
   const { id, file, isCommitted, enclosure, answer } = cell;
   const { catalog, directory } = cell.parts;
   catalog.cellAdopted(id, file.name);
+  await dropUnfinishedStarts(directory, answer, options.warn);
   const open = answer.kind === "answers" ? answer.state.runs : [];
   const runs = readRuns(directory, { supervisor: answer.kind, open }, options.warn);
   if (answer.kind === "silent") enclosure.serve(answer.supervisor, undefined, runs.open);

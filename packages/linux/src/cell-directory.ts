@@ -124,11 +124,13 @@ export class CellDirectory {
   /** The numbers of the runs that have a record, in order. */
   recordedRuns(): readonly number[] {
     const directory = join(this.path, "runs");
-    if (!existsSync(directory)) return [];
-    return readdirSync(directory)
-      .filter((name) => /^\d{1,15}$/.test(name))
-      .map(Number)
-      .sort((one, other) => one - other);
+    return existsSync(directory) ? runsIn(directory, /^(\d{1,15})$/) : [];
+  }
+
+  /** The numbers of the runs that somebody asked for and that have no record, in order. */
+  unrecordedRuns(): readonly number[] {
+    const recorded = new Set(this.recordedRuns());
+    return runsIn(this.path, /^(\d{1,15})\.json$/).filter((run) => !recorded.has(run));
   }
 
   /**
@@ -153,6 +155,13 @@ export class CellDirectory {
   #recordPath(run: number): string {
     return join(this.path, "runs", String(run));
   }
+}
+
+function runsIn(directory: string, pattern: RegExp): readonly number[] {
+  return readdirSync(directory)
+    .flatMap((name) => pattern.exec(name)?.[1] ?? [])
+    .map(Number)
+    .sort((one, other) => one - other);
 }
 
 function removeIfThere(path: string): void {

@@ -4,6 +4,7 @@ import type { AdoptedCell } from "@aurae/domain/cells";
 import { readRuns } from "./adopted-runs.ts";
 import { CellDirectory } from "./cell-directory.ts";
 import type { CellFile } from "./cell-file.ts";
+import { isDoneWithin } from "./deadline.ts";
 import { type EnclosureParts, LinuxEnclosure } from "./enclosure.ts";
 import { describeSilence } from "./enclosure-failure.ts";
 import { inWords } from "./errno.ts";
@@ -16,6 +17,8 @@ export interface AdoptionOptions {
   readonly bootId: string;
   readonly catalog: LogCatalog;
   readonly keptRuns: number;
+  /** How long one cell that has to end may keep us; it goes on ending after that. */
+  readonly endTimeoutMs: number;
   readonly warn: (message: string) => void;
   readonly partsOf: (id: string, file: CellFile) => EnclosureParts;
   readonly addressOf: (parts: EnclosureParts, enclosure: LinuxEnclosure) => SupervisorAddress;
@@ -26,8 +29,8 @@ export interface AdoptionOptions {
  * undone, what it had begun to free is freed; what cannot be read is left alone, with a word.
  *
  *     another boot        the cell died with it: its directory goes
- *     not committed       roll back
- *     ending              roll forward
+ *     not committed       roll back; when that fails or hangs, adopt as failed
+ *     ending              roll forward; the same
  *     its supervisor answers        adopt: it knows the truth
  *     nobody listens there          kill what is left, adopt as failed
  *     anything else                 touch nothing, adopt as failed: it may be our own fault
@@ -110,16 +113,15 @@ async function settle(options: AdoptionOptions, cell: MetCell): Promise<AdoptedC
   const { id, file, isCommitted, enclosure, answer } = cell;
   const { catalog, directory } = cell.parts;
   catalog.cellAdopted(id, file.name);
-  await dropUnfinishedStarts(directory, answer, options.warn);
+  const dropping = dropUnfinishedStarts(directory, answer, options.warn);
+  await isDoneWithin(options.endTimeoutMs, dropping);
   const open = answer.kind === "answers" ? answer.state.runs : [];
   const runs = readRuns(directory, { supervisor: answer.kind, open }, options.warn);
   if (answer.kind === "silent") enclosure.serve(answer.supervisor, undefined, runs.open);
-  if (!isCommitted || directory.isEnding) {
-    await enclosure.end(0);
-    if (!isCommitted) await catalog.cellRefused(id);
-    return undefined;
-  }
-  const failed = whyFailed(answer);
+  const isUnwanted = !isCommitted || directory.isEnding;
+  const unended = isUnwanted ? await rollOn(options, cell) : undefined;
+  if (isUnwanted && unended === undefined) return undefined;
+  const failed = unended ?? whyFailed(answer);
   if (failed !== undefined) enclosure.markFailed(failed);
   await takeOver(options, cell);
   for (const { report } of runs.known) {
@@ -129,6 +131,21 @@ async function settle(options: AdoptionOptions, cell: MetCell): Promise<AdoptedC
   for (const run of runs.forgotten) catalog.runForgotten(id, run, false);
   const common = { name: file.name, spec: file.spec, enclosure, runs: runs.known };
   return failed === undefined ? common : { ...common, failed };
+}
+
+/** End what was begun to be ended, or made and not finished. @returns why it is there all the same */
+async function rollOn(
+  { catalog, endTimeoutMs, warn }: AdoptionOptions,
+  { id, file, isCommitted, enclosure }: MetCell,
+): Promise<string | undefined> {
+  try {
+    const ending = enclosure.end(0).then(() => (isCommitted ? undefined : catalog.cellRefused(id)));
+    if (await isDoneWithin(endTimeoutMs, ending)) return undefined;
+    return "it is being freed, and something in it does not end";
+  } catch (cause) {
+    warn(`Cannot end what is left of cell "${file.name}": ${inWords(cause)}`);
+    return `it could not be freed: ${inWords(cause)}`;
+  }
 }
 
 /** What fails here is no reason not to tell of the cell. */

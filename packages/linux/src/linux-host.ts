@@ -46,6 +46,8 @@ export interface LinuxHostOptions {
   readonly bootId?: string;
   /** How long a supervisor that is found again may take to say what runs; 2,000 when absent. */
   readonly answerTimeoutMs?: number;
+  /** How long one that was being ended may keep `adopt` from answering; 10,000 when absent. */
+  readonly endTimeoutMs?: number;
   /** What is odd but no reason to stop, one sentence each; for the log. */
   readonly warn: (message: string) => void;
 }
@@ -141,6 +143,7 @@ export class LinuxHost implements CellHost, AsyncDisposable {
       warn: this.#options.warn,
       catalog: this.#options.logs.catalog,
       keptRuns: this.#options.logs.keptRuns,
+      endTimeoutMs: this.#options.endTimeoutMs ?? 10_000,
       partsOf: (id, file) => this.#partsOf(id, file.name, wantsCpuset(file.spec.limits)),
       addressOf: (parts, enclosure) => this.#addressOf(parts, enclosure),
     });

@@ -960,7 +960,8 @@ export const CellService: GenService<{
    * End a cell, its children first: refuse new starts, SIGTERM to all, after the grace SIGKILL, and
    * remove every trace but the logs. Answers when nothing is left.
    *
-   * A second call while the first is under way waits for it, and gets its answer.
+   * A second call while the first is under way waits for it, and gets its answer; its grace holds
+   * when that ends sooner.
    *
    * Errors: INVALID_ARGUMENT  the name or the grace is malformed
    *         NOT_FOUND         no cell has that name

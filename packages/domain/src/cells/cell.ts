@@ -2,6 +2,7 @@ import { Failure } from "../errors.ts";
 import { Gate } from "../gate.ts";
 import type { CellName } from "./cell-name.ts";
 import type { CellSpec } from "./cell-spec.ts";
+import { Ending } from "./ending.ts";
 import type { ExecutableName, ExecutableSpec } from "./executable-spec.ts";
 import { Executables } from "./executables.ts";
 import type { AdoptedCell, CellHost, Enclosure } from "./host.ts";
@@ -17,6 +18,7 @@ export type CellState =
   | {
       readonly kind: "freeing";
       readonly enclosure: Enclosure;
+      readonly ending: Ending;
       readonly done: Promise<void>;
       readonly why?: string;
     }
@@ -119,7 +121,10 @@ export class Cell {
     );
   }
 
-  /** End the cell, its children first. A second caller waits for the first; freeing a freed cell does nothing. */
+  /**
+   * End the cell, its children first. A second caller waits for the first, and may bring the end of the
+   * grace nearer; freeing a freed cell does nothing.
+   */
   async free(graceMs: number): Promise<void> {
     const before = this.#state;
     switch (before.kind) {
@@ -127,11 +132,14 @@ export class Cell {
       case "failed": {
         // The state is set before #release runs: what it does first, it does in a cell being freed.
         const { promise, resolve, reject } = Promise.withResolvers<void>();
-        this.#state = { kind: "freeing", enclosure: before.enclosure, done: promise };
-        this.#release(before, graceMs).then(resolve, reject);
+        const { enclosure } = before;
+        const ending = new Ending(enclosure, graceMs);
+        this.#state = { kind: "freeing", enclosure, ending, done: promise };
+        this.#release(before, ending, graceMs).then(resolve, reject);
         return promise;
       }
       case "freeing":
+        if (before.ending.hurry(graceMs)) this.#hurryChildren(graceMs);
         return before.done;
       case "freed":
         return;
@@ -162,7 +170,7 @@ export class Cell {
     if (now.kind === "freeing") this.#state = { ...now, why };
   }
 
-  async #release(before: Standing, graceMs: number): Promise<void> {
+  async #release(before: Standing, ending: Ending, graceMs: number): Promise<void> {
     try {
       await this.#freeChildren(graceMs);
     } catch (cause) {
@@ -173,7 +181,7 @@ export class Cell {
       throw this.#asFailure(cause);
     }
     try {
-      await before.enclosure.end(graceMs);
+      await ending.begin();
       this.#state = { kind: "freed" };
     } catch (cause) {
       // Something is still there, so the cell is too; but what has begun to end takes no start.
@@ -196,6 +204,13 @@ export class Cell {
     );
     const failed = outcomes.find((outcome) => outcome.status === "rejected");
     if (failed !== undefined) throw failed.reason;
+  }
+
+  /** Only those that are being freed: the first caller tells how that went. */
+  #hurryChildren(graceMs: number): void {
+    for (const child of this.children.values()) {
+      if (child.state.kind === "freeing") void child.free(graceMs).catch(() => undefined);
+    }
   }
 
   async #freeChild(child: Cell, graceMs: number): Promise<void> {

@@ -1,36 +1,16 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { CellName } from "./cell-name.ts";
-import { Cells } from "./cells.ts";
 import type { ExecutableName } from "./executable-spec.ts";
-import { FakeHost } from "./fake-host.ts";
 import { parseCell } from "./parse-cell.ts";
-import { parseExecutable } from "./parse-executable.ts";
+import { setUpCells } from "./testing.ts";
 
 const { signal } = new AbortController();
 const server = "server" as ExecutableName;
 const web = "web" as CellName;
 
-function setUp() {
-  const host = new FakeHost();
-  const cells = new Cells(host);
-  return {
-    host,
-    cells,
-    allocate: (name: string) => {
-      const { name: parsed, spec } = parseCell({ name, cpuShares: 0n, labels: {} });
-      return cells.allocate(parsed, spec, signal);
-    },
-    start: (command: string, cellName = "web", name = "server") => {
-      const raw = { description: "", args: [], env: {}, workingDirectory: "", noShell: false };
-      const { cell, spec } = parseExecutable({ ...raw, name, command, cellName });
-      return cells.start(cell, spec, signal);
-    },
-  };
-}
-
 test("allocate() of a name that is taken fails, and the cell stays", async () => {
-  const { cells, allocate } = setUp();
+  const { cells, allocate } = setUpCells();
   await allocate("web");
 
   await assert.rejects(allocate("web"), { reason: "CELL_EXISTS" });
@@ -39,7 +19,7 @@ test("allocate() of a name that is taken fails, and the cell stays", async () =>
 });
 
 test("allocate() twice at once makes one cell", async () => {
-  const { host, allocate } = setUp();
+  const { host, allocate } = setUpCells();
 
   const outcomes = await Promise.allSettled([allocate("web"), allocate("web")]);
 
@@ -51,7 +31,7 @@ test("allocate() twice at once makes one cell", async () => {
 });
 
 test("allocate() that the host refuses leaves the name free", async () => {
-  const { host, allocate } = setUp();
+  const { host, allocate } = setUpCells();
   host.failOn = "enclose web";
 
   await assert.rejects(allocate("web"), { kind: "host" });
@@ -60,7 +40,7 @@ test("allocate() that the host refuses leaves the name free", async () => {
 });
 
 test("allocate() of a child needs its parent", async () => {
-  const { allocate } = setUp();
+  const { allocate } = setUpCells();
 
   await assert.rejects(allocate("web/a"), {
     reason: "PARENT_CELL_NOT_FOUND",
@@ -69,7 +49,7 @@ test("allocate() of a child needs its parent", async () => {
 });
 
 test("allocate() of a caller that has left does nothing", async () => {
-  const { cells, host } = setUp();
+  const { cells, host } = setUpCells();
   const { name, spec } = parseCell({ name: "web", cpuShares: 0n, labels: {} });
 
   await assert.rejects(cells.allocate(name, spec, AbortSignal.abort()), { kind: "cancelled" });
@@ -77,70 +57,8 @@ test("allocate() of a caller that has left does nothing", async () => {
   assert.deepEqual(host.log, []);
 });
 
-test("free() called twice at once ends the cell once", async () => {
-  const { cells, host, allocate } = setUp();
-  await allocate("web");
-
-  await Promise.all([cells.free(web, 0, signal), cells.free(web, 0, signal)]);
-
-  assert.deepEqual(host.log, ["enclose web", "end web"]);
-  await assert.rejects(cells.free(web, 0, signal), { reason: "CELL_NOT_FOUND" });
-});
-
-test("free() ends children before their parent", async () => {
-  const { cells, host, allocate } = setUp();
-  for (const name of ["web", "web/a", "web/a/b"]) await allocate(name);
-
-  await cells.free(web, 0, signal);
-
-  assert.deepEqual(host.log.slice(3), ["end web/a/b", "end web/a", "end web"]);
-});
-
-test("free() refuses starts and children from its first moment", async () => {
-  const { cells, allocate, start } = setUp();
-  await allocate("web");
-
-  const freed = cells.free(web, 0, signal);
-
-  await assert.rejects(start("exit 0"), { reason: "CELL_STATE" });
-  await assert.rejects(allocate("web/a"), { reason: "CELL_STATE" });
-  await freed;
-});
-
-test("free() of a cell that is being allocated waits for it, then ends it", async () => {
-  const { cells, host, allocate } = setUp();
-
-  await Promise.all([allocate("web"), cells.free(web, 0, signal)]);
-
-  assert.deepEqual(host.log, ["enclose web", "end web"]);
-});
-
-test("free() that the host fails leaves a failed cell with the reason, and can be tried again", async () => {
-  const { cells, host, allocate, start } = setUp();
-  await allocate("web");
-  host.failOn = "end web";
-
-  await assert.rejects(cells.free(web, 0, signal), { kind: "host" });
-
-  const { state } = cells.get(web);
-  assert.match(state.kind === "failed" ? state.why : state.kind, /^it could not be freed: .*asked/);
-  await assert.rejects(start("exit 0"), { reason: "CELL_FAILED" });
-  await cells.free(web, 0, signal);
-});
-
-test("free() whose child the host fails leaves the parent as it was", async () => {
-  const { cells, host, allocate } = setUp();
-  for (const name of ["web", "web/a"]) await allocate(name);
-  host.failOn = "end web/a";
-
-  await assert.rejects(cells.free(web, 0, signal), { kind: "host" });
-
-  const kinds = [web, "web/a" as CellName].map((name) => cells.get(name).state.kind);
-  assert.deepEqual(kinds, ["allocated", "failed"]);
-});
-
 test("adopt() leaves a cell alone whose parent was not adopted, and tells it", async () => {
-  const { cells, host } = setUp();
+  const { cells, host } = setUpCells();
   host.left = ["gone/a", "gone/a/b", "web", "web/a"] as CellName[];
 
   const orphans = await cells.adopt();
@@ -153,35 +71,8 @@ test("adopt() leaves a cell alone whose parent was not adopted, and tells it", a
   assert.deepEqual(host.log, []);
 });
 
-test("freeAll() waits for every cell, and tells those that failed", async () => {
-  const { cells, host, allocate } = setUp();
-  for (const name of ["bad", "good"]) await allocate(name);
-  const { promise: held, resolve: letGo } = Promise.withResolvers<void>();
-  const { promise: badEnded, resolve: endBad } = Promise.withResolvers<void>();
-  host.note = async (call) => {
-    host.log.push(call);
-    if (call === "end good") return held;
-    endBad();
-    throw new Error("asked to fail");
-  };
-
-  const freed = cells.freeAll(0);
-  await badEnded;
-  letGo();
-
-  const failed = await freed;
-  assert.deepEqual(
-    failed.map(({ cell }) => cell),
-    ["bad"],
-  );
-  assert.deepEqual(
-    cells.list(undefined).map(({ name }) => name),
-    ["bad"],
-  );
-});
-
 test("start() of a name that runs fails, of one that has ended succeeds with the next number", async () => {
-  const { cells, allocate, start } = setUp();
+  const { cells, allocate, start } = setUpCells();
   await allocate("web");
   const first = await start("sleep 9");
 
@@ -193,7 +84,7 @@ test("start() of a name that runs fails, of one that has ended succeeds with the
 });
 
 test("a start that the host refuses leaves the run before it as it was", async () => {
-  const { cells, allocate, start } = setUp();
+  const { cells, allocate, start } = setUpCells();
   await allocate("web");
   for (const code of [1, 2]) {
     await start(`exit ${code}`);
@@ -208,7 +99,7 @@ test("a start that the host refuses leaves the run before it as it was", async (
 });
 
 test("start() that the host refuses leaves no executable behind", async () => {
-  const { cells, allocate, start } = setUp();
+  const { cells, allocate, start } = setUpCells();
   await allocate("web");
 
   await assert.rejects(start("missing"), { reason: "COMMAND_NOT_FOUND" });
@@ -217,7 +108,7 @@ test("start() that the host refuses leaves no executable behind", async () => {
 });
 
 test("stop() during start() waits for it, then stops it", async () => {
-  const { cells, allocate, start } = setUp();
+  const { cells, allocate, start } = setUpCells();
   await allocate("web");
 
   const [, end] = await Promise.all([start("sleep 9"), cells.stop(web, server, 0, signal)]);
@@ -226,7 +117,7 @@ test("stop() during start() waits for it, then stops it", async () => {
 });
 
 test("stop() of an executable that has ended tells how", async () => {
-  const { cells, allocate, start } = setUp();
+  const { cells, allocate, start } = setUpCells();
   await allocate("web");
   await start("exit 3");
   await cells.wait(web, server, undefined, signal);
@@ -237,7 +128,7 @@ test("stop() of an executable that has ended tells how", async () => {
 });
 
 test("wait() answers for all executables of the cell, sorted by name", async () => {
-  const { cells, allocate, start } = setUp();
+  const { cells, allocate, start } = setUpCells();
   await allocate("web");
   for (const name of ["b", "a"]) await start("exit 1", "web", name);
 
@@ -253,7 +144,7 @@ test("wait() answers for all executables of the cell, sorted by name", async () 
 });
 
 test("wait() ends when its caller leaves", async () => {
-  const { cells, allocate, start } = setUp();
+  const { cells, allocate, start } = setUpCells();
   await allocate("web");
   await start("sleep 9");
   const caller = new AbortController();
@@ -265,7 +156,7 @@ test("wait() ends when its caller leaves", async () => {
 });
 
 test("wait() for a run that is not remembered is not found", async () => {
-  const { cells, allocate, start } = setUp();
+  const { cells, allocate, start } = setUpCells();
   await allocate("web");
   await start("sleep 9");
 
@@ -273,7 +164,7 @@ test("wait() for a run that is not remembered is not found", async () => {
 });
 
 test("a cell whose init died is failed: start is refused, free works", async () => {
-  const { cells, host, allocate, start } = setUp();
+  const { cells, host, allocate, start } = setUpCells();
   await allocate("web");
   await start("sleep 9");
   host.enclosures.get(web)?.fail("init died");
@@ -284,7 +175,7 @@ test("a cell whose init died is failed: start is refused, free works", async () 
 });
 
 test("list() is sorted by name", async () => {
-  const { cells, allocate } = setUp();
+  const { cells, allocate } = setUpCells();
   for (const name of ["b", "a", "A"]) await allocate(name);
 
   assert.deepEqual(
@@ -294,7 +185,7 @@ test("list() is sorted by name", async () => {
 });
 
 test("a cell forgets the executables that ended first, beyond 1,024", async () => {
-  const { cells, allocate, start } = setUp();
+  const { cells, allocate, start } = setUpCells();
   await allocate("web");
 
   for (let count = 0; count <= 1024; count++) {

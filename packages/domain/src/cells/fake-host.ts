@@ -58,6 +58,8 @@ export class FakeHost implements CellHost {
 
 export class FakeEnclosure implements Enclosure {
   readonly id: string;
+  /** Those that end() was given. */
+  readonly graces: number[] = [];
   readonly #host: FakeHost;
   readonly #name: CellName;
   readonly #running = new Map<number, RunReport>();
@@ -104,8 +106,9 @@ export class FakeEnclosure implements Enclosure {
     this.#finish(run, { reason: "aborted", signal: 15 });
   }
 
-  async end(_graceMs: number): Promise<void> {
+  async end(graceMs: number): Promise<void> {
     this.#ended = true;
+    this.graces.push(graceMs);
     for (const run of this.#running.keys()) this.#finish(run, { reason: "aborted", signal: 15 });
     await this.#host.note(`end ${this.#name}`);
     this.#host.enclosures.delete(this.#name);

@@ -94,6 +94,21 @@ export function hostSuite(
     await Promise.all([assert.rejects(late, hasReason("CELL_STATE")), ended]);
   });
 
+  test(`${of}: end() with a nearer deadline hurries the end that is under way`, {
+    skip,
+  }, async () => {
+    await using setting = await create();
+    const cell = await enclose(setting.host, "suite-hurry");
+    await cell.enclosure.start(1, program("trap '' TERM; sleep 1000"));
+
+    const slow = cell.enclosure.end(3_600_000);
+    const quick = cell.enclosure.end(0);
+
+    // The first may be told that the second has taken its place.
+    await Promise.all([slow.catch(() => undefined), quick]);
+    assert.equal(cell.last(1)?.end?.reason, "aborted");
+  });
+
   test(`${of}: enclose() puts a child inside its parent`, { skip }, async () => {
     await using setting = await create();
     const parent = await enclose(setting.host, "suite-parent");

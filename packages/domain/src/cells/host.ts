@@ -59,7 +59,8 @@ export interface Enclosure {
   /**
    * End all that runs, with one grace for all, and remove every trace but the logs. Resolves when
    * nothing is left; the watcher has been told of every end before. From its first moment on start()
-   * is refused, also when it throws; it can be called again then.
+   * is refused, also when it throws; it can be called again then. It may be called again before, with
+   * a nearer deadline: that holds, and the first call may then throw.
    */
   end(graceMs: number): Promise<void>;
 }

@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import type { ExecutableName } from "@aurae/domain/cells";
-import { Failure } from "@aurae/domain/errors";
+import { Failure, type FailureReason } from "@aurae/domain/errors";
 import { errnoOf } from "../errno.ts";
 import type { CgroupFiles } from "./cgroup-files.ts";
 import {
@@ -52,10 +52,11 @@ export class CellCgroups {
     return this.#places.every(({ directory }) => this.#files.exists(directory));
   }
 
+  /** @throws Failure `wrong-state` when something lives in a directory that no cell of ours has */
   make(): void {
     for (const { directory } of this.#places) {
       // Left by a cell that ended badly. It may have been killed, so it is not used again.
-      if (!this.#tryMake(directory)) this.#makeAnew(directory);
+      if (!this.#tryMake(directory)) this.#makeAnew(directory, "CGROUP_NOT_OWNED");
     }
   }
 
@@ -82,7 +83,7 @@ export class CellCgroups {
     try {
       for (const { directory } of this.#places) {
         const path = join(directory, leaf);
-        if (!this.#tryMake(path)) this.#makeAnew(path);
+        if (!this.#tryMake(path)) this.#makeAnew(path, "EXECUTABLE_TREE_ALIVE");
       }
     } catch (cause) {
       this.removeExecutable(name);
@@ -164,11 +165,11 @@ export class CellCgroups {
     }
   }
 
-  #makeAnew(path: string): void {
+  #makeAnew(path: string, reason: FailureReason): void {
     if (!tryRemove(this.#files, path)) {
       const pids = processesIn(this.#files, path).join(", ");
       const message = `Cannot use cgroup ${path}: processes live in it: ${pids}`;
-      throw new Failure("wrong-state", "EXECUTABLE_TREE_ALIVE", message);
+      throw new Failure("wrong-state", reason, message, { metadata: { directory: path } });
     }
     this.#files.makeDirectory(path);
   }

@@ -1,6 +1,11 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { type CellName, type Limits, parseCellName } from "@aurae/domain/cells";
+import {
+  type CellName,
+  type ExecutableName,
+  type Limits,
+  parseCellName,
+} from "@aurae/domain/cells";
 import { Failure } from "@aurae/domain/errors";
 import { Cgroups } from "./cgroups.ts";
 import { FakeCgroupFiles } from "./fake-cgroup-files.ts";
@@ -45,6 +50,34 @@ test("make() uses version 1 for what is mounted so on a hybrid host, and both fo
     { roles: 16, directory: "/cg/pids/aurae/node/c-web" },
     { roles: 1, directory: "/cg/unified/aurae/node/c-web" },
   ]);
+});
+
+test("make() refuses a cgroup where processes of nobody live, and names it", () => {
+  const { files, cgroups } = hostOfV2();
+  cgroups.make(cellName("web"), limits);
+  files.files.set("/cg/aurae/node/c-web/cgroup.procs", "42\n");
+
+  assert.throws(
+    () => cgroups.make(cellName("web"), limits),
+    (cause) => {
+      assert.ok(cause instanceof Failure);
+      assert.deepEqual([cause.kind, cause.reason], ["wrong-state", "CGROUP_NOT_OWNED"]);
+      const message = "Cannot use cgroup /cg/aurae/node/c-web: processes live in it: 42";
+      assert.equal(cause.message, message);
+      return true;
+    },
+  );
+});
+
+test("makeExecutable() refuses where something of the last run lives", () => {
+  const { files, cgroups } = hostOfV2();
+  const cell = cgroups.make(cellName("web"), limits);
+  cell.makeExecutable("main" as ExecutableName);
+  files.files.set("/cg/aurae/node/c-web/x-main/cgroup.procs", "42\n");
+
+  assert.throws(() => cell.makeExecutable("main" as ExecutableName), {
+    reason: "EXECUTABLE_TREE_ALIVE",
+  });
 });
 
 test("countExecutables() switches controllers on below a cell of version 2, not before", () => {

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { firstFailure } from "./host-failure.ts";
+import { firstFailure, toHostFailure, toWatchFailure } from "./host-failure.ts";
 
 test("firstFailure() is what went wrong first, and warns of all that failed while it was undone", () => {
   const [first, one, two, three] = ["first", "one", "two", "three"].map((text) => new Error(text));
@@ -17,3 +17,18 @@ test("firstFailure() is what went wrong first, and warns of all that failed whil
   const what = 'Cannot undo the allocation of cell "web"';
   assert.deepEqual(warnings, [`${what}: one`, `${what}: two`, `${what}: three`]);
 });
+
+for (const [code, limit] of [
+  ["ENOSPC", /fs\.inotify\.max_user_watches/],
+  ["EMFILE", /fs\.inotify\.max_user_instances/],
+] as const) {
+  test(`${code} tells which limit of inotify is reached, when a file was to be watched`, () => {
+    const cause = Object.assign(new Error("no"), { code });
+
+    const failure = toWatchFailure("Cannot follow a log", cause);
+
+    assert.deepEqual([failure.kind, failure.reason], ["exhausted", "NODE_LIMIT_REACHED"]);
+    assert.match(failure.message, limit);
+    assert.doesNotMatch(toHostFailure("Cannot write", cause).message, limit);
+  });
+}

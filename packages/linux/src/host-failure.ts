@@ -11,10 +11,31 @@ const exhausted: Readonly<Record<string, string>> = {
   EAGAIN: "the node cannot have more cgroups (cgroup.max.descendants)",
 };
 
+/** The same for inotify, which has limits of its own: inotify_add_watch(2), inotify_init(2). */
+const exhaustedByWatching: Readonly<Record<string, string>> = {
+  ...exhausted,
+  ENOSPC: "the user of the daemon has no inotify watch left (fs.inotify.max_user_watches)",
+  EMFILE:
+    "the daemon has no inotify instance or descriptor left (fs.inotify.max_user_instances, RLIMIT_NOFILE)",
+};
+
 /** An error of the system as the domain knows errors. A failure stays what it is. */
 export function toHostFailure(what: string, cause: unknown): Failure {
+  return toFailure(what, cause, exhausted);
+}
+
+/** The same when a file could not be watched. */
+export function toWatchFailure(what: string, cause: unknown): Failure {
+  return toFailure(what, cause, exhaustedByWatching);
+}
+
+function toFailure(
+  what: string,
+  cause: unknown,
+  limits: Readonly<Record<string, string>>,
+): Failure {
   if (cause instanceof Failure) return cause;
-  const limit = exhausted[errnoOf(cause) ?? ""];
+  const limit = limits[errnoOf(cause) ?? ""];
   const message = `${what}: ${limit === undefined ? "" : `${limit}: `}${inWords(cause)}`;
   return limit === undefined
     ? new Failure("host", "HOST_FAILED", message, { cause })

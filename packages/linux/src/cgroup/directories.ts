@@ -1,4 +1,4 @@
-import { watch } from "node:fs";
+import { type FSWatcher, watch } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { Failure } from "@aurae/domain/errors";
@@ -91,8 +91,8 @@ export function processesIn(files: CgroupFiles, path: string): readonly string[]
 async function change(files: CgroupFiles, path: string, signal: AbortSignal): Promise<void> {
   const events = join(path, "cgroup.events");
   const pause = delay(lookEveryMs, undefined, { signal }).catch(() => undefined);
-  if (!files.exists(events)) return pause;
-  const watcher = watch(events);
+  const watcher = tryWatch(files, events);
+  if (watcher === undefined) return pause;
   const changed = new Promise<void>((resolve) => {
     watcher.once("change", () => resolve());
     watcher.once("error", () => resolve());
@@ -102,6 +102,16 @@ async function change(files: CgroupFiles, path: string, signal: AbortSignal): Pr
     await Promise.race([changed, pause]);
   } finally {
     watcher.close();
+  }
+}
+
+/** Undefined when there is nothing to watch, or no inotify left to do it with: looking is enough. */
+function tryWatch(files: CgroupFiles, path: string): FSWatcher | undefined {
+  if (!files.exists(path)) return undefined;
+  try {
+    return watch(path);
+  } catch {
+    return undefined;
   }
 }
 

@@ -1,7 +1,7 @@
 import { watch } from "node:fs";
 import { Failure } from "@aurae/domain/errors";
 import type { Gate, LogEntry, LogKey, LogQuery } from "@aurae/domain/observe";
-import { toHostFailure } from "../host-failure.ts";
+import { toWatchFailure } from "../host-failure.ts";
 import { type CriItem, readCriLines } from "./cri.ts";
 import { LogFiles } from "./log-files.ts";
 import { findTail } from "./log-tail.ts";
@@ -98,7 +98,7 @@ function watchFiles(files: LogFiles, key: LogKey, wake: Wake): Disposable {
     return { [Symbol.dispose]: () => watcher.close() };
   } catch (cause) {
     const isGone = cause instanceof Error && "code" in cause && cause.code === "ENOENT";
-    throw isGone ? notFound(key) : toHostFailure(`Cannot follow ${describe(key)}`, cause);
+    throw isGone ? notFound(key) : toWatchFailure(`Cannot follow ${describe(key)}`, cause);
   }
 }
 

@@ -207,7 +207,8 @@ export const LimitsSchema: GenMessage<Limits> = /*@__PURE__*/
  */
 export type Isolation = Message<"runtime.Isolation"> & {
   /**
-   * The mount table. Needs share_pid, for /proc would show the wrong processes.
+   * The mount table. Needs share_pid, for /proc would show the wrong processes. The cgroup files are
+   * not read-only then: the table is the parent's, so a program that is root can change its limits.
    *
    * @generated from field: bool share_mount = 1;
    */
@@ -288,7 +289,8 @@ export type Executable = Message<"runtime.Executable"> & {
   cellName: string;
 
   /**
-   * The program's arguments after its own name. With any, there is no shell.
+   * The program's arguments after its own name. With any, there is no shell. With command and env at
+   * most 900000 bytes, with the variables of env at most 32000.
    *
    * @generated from field: repeated string args = 10;
    */
@@ -932,7 +934,8 @@ export const EndReasonSchema: GenEnum<EndReason> = /*@__PURE__*/
  * was freed can be allocated again. Every call is all or nothing, and safe beside any other.
  *
  * A failure carries google.rpc.ErrorInfo (domain "aurae.io"; the reason is stable); INVALID_ARGUMENT
- * carries google.rpc.BadRequest with every violation at once, found before anything was done.
+ * carries google.rpc.BadRequest with as many violations as fit into a header, found before anything
+ * was done; a request that is no message of its type has none, for no field can be named.
  *
  * @generated from service runtime.CellService
  */
@@ -946,7 +949,8 @@ export const CellService: GenService<{
    *         NOT_FOUND            the parent of the cell does not exist
    *         ALREADY_EXISTS       a cell has that name
    *         FAILED_PRECONDITION  the host lacks a controller or file that a limit needs (it is
-   *                              named); the parent is not in a state to hold a child
+   *                              named); the parent is not in a state to hold a child;
+   *                              processes that are no cell's live in its cgroup (CGROUP_NOT_OWNED)
    *         RESOURCE_EXHAUSTED   the node has no room: memory, pids, descriptors, namespaces
    *
    * @generated from rpc runtime.CellService.Allocate

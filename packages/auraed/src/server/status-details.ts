@@ -7,10 +7,15 @@ import type { CallStatus } from "../services/status.ts";
 
 const domain = "aurae.io";
 
-/** What fits into the header list of every client, 8 KiB by default with gRPC's C core. */
-const maxMessageLength = 1024;
-const maxViolationsBytes = 3072;
+/**
+ * What fits into the header list of every client, 8 KiB by default with gRPC's C core: the message as
+ * `grpc-message` has it (percent-encoded), and the details, which grow by a third in base64.
+ */
+const maxMessageBytes = 1536;
+const maxDetailsBytes = 4400;
 const maxTextLength = 256;
+/** Of the values of the metadata together, percent-encoded. */
+const maxMetadataBytes = 1024;
 
 /** A status as grpc-js sends it. */
 export interface WireStatus {
@@ -22,11 +27,12 @@ export interface WireStatus {
 /** A status with google.rpc.Status in `grpc-status-details-bin`: the reason, and what was wrong. */
 export function toWireStatus(given: CallStatus): WireStatus {
   const { code, reason } = given;
-  const message = cut(given.message, maxMessageLength);
-  const info = create(ErrorInfoSchema, { reason, domain, metadata: { ...given.metadata } });
+  const message = cut(given.message, maxMessageBytes);
+  const info = create(ErrorInfoSchema, { reason, domain, metadata: shorten(given.metadata) });
   const details = [anyPack(ErrorInfoSchema, info)];
   if (given.violations.length > 0) {
-    const fieldViolations = fitting(given.violations);
+    const used = toBinary(StatusSchema, create(StatusSchema, { code, message, details })).length;
+    const fieldViolations = fitting(given.violations, maxDetailsBytes - used);
     details.push(anyPack(BadRequestSchema, create(BadRequestSchema, { fieldViolations })));
   }
   const bytes = toBinary(StatusSchema, create(StatusSchema, { code, message, details }));
@@ -40,11 +46,23 @@ export function toServiceError(given: CallStatus): ServiceError {
   return Object.assign(new Error(given.message), toWireStatus(given));
 }
 
-/** As many violations as fit into a header, in order. */
+/** The values shortened, so that one that is long leaves room for the others. */
+function shorten(metadata: CallStatus["metadata"]): Record<string, string> {
+  const entries = Object.entries(metadata);
+  const each = Math.min(maxTextLength, Math.floor(maxMetadataBytes / Math.max(1, entries.length)));
+  return Object.fromEntries(entries.map(([key, value]) => [key, cut(value, each)]));
+}
+
+/** What a violation takes beside its texts, and the list of them as a whole. */
+const violationOverhead = 16;
+const listOverhead = 64;
+
+/** As many violations as fit into so many bytes, in order. */
 function fitting(
   violations: CallStatus["violations"],
+  maxBytes: number,
 ): { readonly field: string; readonly reason: string; readonly description: string }[] {
-  let bytes = 0;
+  let bytes = listOverhead;
   return violations
     .map(({ field, reason, description }) => ({
       field: cut(field, maxTextLength),
@@ -52,13 +70,24 @@ function fitting(
       description: cut(description, maxTextLength),
     }))
     .filter(({ field, reason, description }) => {
-      bytes += Buffer.byteLength(field + reason + description) + 8;
-      return bytes <= maxViolationsBytes;
+      bytes += Buffer.byteLength(field + reason + description) + violationOverhead;
+      return bytes <= maxBytes;
     });
 }
 
-/** Shortened, and without half of a character: encodeURI, which grpc-js uses, would throw. */
-function cut(text: string, maxLength: number): string {
-  const short = text.length > maxLength ? `${text.slice(0, maxLength - 1)}…` : text;
-  return short.toWellFormed();
+/**
+ * Shortened until it fits in its percent-encoded form, which is never shorter than its UTF-8, and
+ * without half of a character: encodeURI, which grpc-js uses, would throw.
+ */
+function cut(text: string, maxBytes: number): string {
+  const whole = text.slice(0, maxBytes).toWellFormed();
+  if (whole.length === text.length && encodeURI(whole).length <= maxBytes) return whole;
+  let left = maxBytes - encodeURI("…").length;
+  let kept = "";
+  for (const character of whole) {
+    left -= encodeURI(character).length;
+    if (left < 0) break;
+    kept += character;
+  }
+  return `${kept}…`;
 }

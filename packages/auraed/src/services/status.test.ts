@@ -9,6 +9,17 @@ const codes: Readonly<Record<FailureKind, number>> = {
   ...{ exhausted: 8, "wrong-state": 9, host: 13, unavailable: 14 },
 };
 
+test("toStatus() names the field of what only the host could refuse", () => {
+  const long = new Failure("invalid", "ARGUMENTS_TOO_LONG", "Cannot start: too long");
+  const unmapped = new Failure("invalid", "FIELD_INVALID", "Cannot start: not mapped", {
+    metadata: { step: "identity" },
+  });
+
+  const fields = [long, unmapped].map((failure) => toStatus(failure).violations[0]?.field);
+
+  assert.deepEqual(fields, ["executable.args", "executable.uid"]);
+});
+
 for (const [kind, code] of Object.entries(codes)) {
   test(`toStatus() gives a failure of kind ${kind} the code ${code}`, () => {
     const failure = new Failure(kind as FailureKind, "HOST_FAILED", "Cannot go on", {

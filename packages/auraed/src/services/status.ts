@@ -47,8 +47,19 @@ const codes = {
 
 /** The status of a failure of the domain. */
 export function toStatus(failure: Failure): CallStatus {
-  const { kind, reason, message, metadata, violations } = failure;
-  return { code: codes[kind], reason, message, metadata, violations };
+  const { kind, reason, message, metadata } = failure;
+  return { code: codes[kind], reason, message, metadata, violations: violationsOf(failure) };
+}
+
+/** Where the request was wrong, also when only the host could tell: then it names no field. */
+function violationsOf({ reason, message, metadata, violations }: Failure): readonly Violation[] {
+  if (violations.length > 0) return violations;
+  if (reason === "ARGUMENTS_TOO_LONG")
+    return [{ field: "executable.args", reason, description: message }];
+  // setresuid(2) has refused the ids: they are not mapped in the cell.
+  if (reason === "FIELD_INVALID" && metadata["step"] === "identity")
+    return [{ field: "executable.uid", reason, description: message }];
+  return [];
 }
 
 /** What a caller learns of an error that nobody expected: nothing of the inside. The log has it. */

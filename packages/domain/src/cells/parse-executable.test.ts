@@ -39,6 +39,7 @@ for (const [change, field] of [
   [{ command: "x".repeat(131_072) }, "executable.command"],
   [{ args: ["ok", "a\0b"] }, "executable.args[1]"],
   [{ args: new Array(9).fill("x".repeat(131_000)) }, "executable.args"],
+  [{ args: new Array(32_001).fill("a\0b") }, "executable.args"],
   [{ env: { "A=B": "c" } }, 'executable.env["A=B"]'],
   [{ env: { "": "c" } }, 'executable.env[""]'],
   [{ env: { A: "\0" } }, 'executable.env["A"]'],

@@ -26,6 +26,8 @@ const empty: RawExecutable = {
 const maxArgumentBytes = 131_071;
 /** What one frame to the supervisor holds, and well below the kernel's limit for all of them. */
 const maxArgumentsBytes = 900_000;
+/** Arguments and variables together: bounded, and looked at before each of them is. */
+const maxArguments = 32_000;
 /** `(uid_t)-1`: setresuid(2) takes it for "leave it", and a process would stay root (fault 74). */
 const noId = 4_294_967_295;
 
@@ -47,11 +49,7 @@ export function parseExecutable(raw: RawExecutable | undefined): {
   if (given.command === "")
     violations.add("executable.command", "FIELD_REQUIRED", "must not be empty");
   checkText("executable.command", given.command, maxArgumentBytes, violations);
-  for (const [index, arg] of given.args.entries()) {
-    checkText(`executable.args[${index}]`, arg, maxArgumentBytes, violations);
-  }
-  checkEnvironment(given.env, violations);
-  checkTotal(given, violations);
+  checkArguments(given, violations);
   checkText("executable.description", given.description, 1024, violations);
   checkText("executable.working_directory", given.workingDirectory, 4095, violations);
   if (given.workingDirectory !== "" && !given.workingDirectory.startsWith("/")) {
@@ -97,6 +95,19 @@ function checkText(field: string, text: string, maxBytes: number, violations: Vi
   if (text.includes("\0")) violations.add(field, "FIELD_INVALID", "must not hold a NUL");
   if (utf8Length(text) > maxBytes)
     violations.add(field, "FIELD_INVALID", `must be at most ${maxBytes} bytes`);
+}
+
+function checkArguments(given: RawExecutable, violations: Violations): void {
+  if (given.args.length + Object.keys(given.env).length > maxArguments) {
+    const most = `must be at most ${maxArguments} together with the variables of env`;
+    violations.add("executable.args", "FIELD_INVALID", most);
+    return;
+  }
+  for (const [index, arg] of given.args.entries()) {
+    checkText(`executable.args[${index}]`, arg, maxArgumentBytes, violations);
+  }
+  checkEnvironment(given.env, violations);
+  checkTotal(given, violations);
 }
 
 function checkEnvironment(env: Readonly<Record<string, string>>, violations: Violations): void {

@@ -289,8 +289,7 @@ export type Executable = Message<"runtime.Executable"> & {
   cellName: string;
 
   /**
-   * The program's arguments after its own name. With any, there is no shell. With command and env at
-   * most 900000 bytes, with the variables of env at most 32000.
+   * The program's arguments after its own name. With any, there is no shell.
    *
    * @generated from field: repeated string args = 10;
    */
@@ -934,8 +933,7 @@ export const EndReasonSchema: GenEnum<EndReason> = /*@__PURE__*/
  * was freed can be allocated again. Every call is all or nothing, and safe beside any other.
  *
  * A failure carries google.rpc.ErrorInfo (domain "aurae.io"; the reason is stable); INVALID_ARGUMENT
- * carries google.rpc.BadRequest with as many violations as fit into a header, found before anything
- * was done; a request that is no message of its type has none, for no field can be named.
+ * carries google.rpc.BadRequest with every violation at once, found before anything was done.
  *
  * @generated from service runtime.CellService
  */

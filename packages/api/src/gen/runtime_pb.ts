@@ -289,7 +289,8 @@ export type Executable = Message<"runtime.Executable"> & {
   cellName: string;
 
   /**
-   * The program's arguments after its own name. With any, there is no shell.
+   * The program's arguments after its own name. With any, there is no shell. With command and env at
+   * most 900000 bytes, with the variables of env at most 32000.
    *
    * @generated from field: repeated string args = 10;
    */
@@ -933,7 +934,8 @@ export const EndReasonSchema: GenEnum<EndReason> = /*@__PURE__*/
  * was freed can be allocated again. Every call is all or nothing, and safe beside any other.
  *
  * A failure carries google.rpc.ErrorInfo (domain "aurae.io"; the reason is stable); INVALID_ARGUMENT
- * carries google.rpc.BadRequest with every violation at once, found before anything was done.
+ * carries google.rpc.BadRequest with as many violations as fit into a header, found before anything
+ * was done; a request that is no message of its type has none, for no field can be named.
  *
  * @generated from service runtime.CellService
  */

@@ -48,10 +48,6 @@ export class CellCgroups {
     }));
   }
 
-  get areThere(): boolean {
-    return this.#places.every(({ directory }) => this.#files.exists(directory));
-  }
-
   /** @throws Failure `wrong-state` when something lives in a directory that no cell of ours has */
   make(): void {
     for (const { directory } of this.#places) {

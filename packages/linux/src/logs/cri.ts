@@ -56,17 +56,11 @@ function readChannel(line: Buffer): Channel | undefined {
 const time = /^(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)\.(\d{9})Z$/;
 
 /** Nanoseconds since the UNIX epoch; undefined when it is no time. */
-export function parseTime(text: string): bigint | undefined {
+function parseTime(text: string): bigint | undefined {
   if (!time.test(text)) return undefined;
   const ms = Date.parse(`${text.slice(0, 19)}Z`);
   if (Number.isNaN(ms)) return undefined;
   return BigInt(ms) * 1_000_000n + BigInt(text.slice(20, 29));
-}
-
-/** The same, the other way round. */
-export function formatTime(atNs: bigint): string {
-  const seconds = new Date(Number(atNs / 1_000_000_000n) * 1000).toISOString().slice(0, 19);
-  return `${seconds}.${String(atNs % 1_000_000_000n).padStart(9, "0")}Z`;
 }
 
 /** The lines of a chunk that ends with a newline. Their bytes are those of the chunk, not copies. */

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { type TestContext, test } from "node:test";
 import { Failure } from "@aurae/domain/errors";
 import { Gate, type LogEntry, type LogKey, type LogQuery } from "@aurae/domain/observe";
-import { formatTime } from "./cri.ts";
+import { formatTime } from "../testing/format-time.ts";
 import { readLog } from "./log-reader.ts";
 import { segmentPath } from "./segments.ts";
 

@@ -77,11 +77,6 @@ export class FrameReader {
       yield frame;
     }
   }
-
-  /** Whether the other side left in the middle of a frame. */
-  get isInsideFrame(): boolean {
-    return this.#kept.length > 0;
-  }
 }
 
 function isFrameType(type: number): type is FrameType {

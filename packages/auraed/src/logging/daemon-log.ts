@@ -3,6 +3,7 @@ import type { LogHistory } from "@aurae/domain/observe";
 import { destination, type Logger, pino, stdTimeFunctions } from "pino";
 import type { LogLevel } from "../config/log-level.ts";
 import { toPrettyLine } from "./pretty-line.ts";
+import { openStderr } from "./stderr.ts";
 
 const stderr = 2;
 
@@ -13,6 +14,9 @@ const maxWaitingBytes = 4 * 1024 ** 2;
 const gatherMs = 20;
 const gatherBytes = 8 * 1024;
 
+/** How long the last words may take, when nobody reads them. */
+const flushTimeoutMs = 500;
+
 /** What the daemon says of itself: JSON lines on stderr, and in the history that clients read. */
 export interface DaemonLog {
   readonly logger: Logger;
@@ -22,8 +26,11 @@ export interface DaemonLog {
 
 /** Log from here on. A stderr that is slow or gone stops nobody. */
 export function createDaemonLog(level: LogLevel, history: LogHistory): DaemonLog {
+  let givesUpAt = Number.POSITIVE_INFINITY;
   const output = destination({
-    ...{ fd: stderr, sync: false, minLength: gatherBytes, maxLength: maxWaitingBytes },
+    ...{ fd: openStderr(), sync: false, minLength: gatherBytes, maxLength: maxWaitingBytes },
+    // A pipe that is full: tried again, but at the end not for ever.
+    retryEAGAIN: () => performance.now() < givesUpAt,
   });
   output.on("error", () => undefined);
   let isDue = false;
@@ -52,10 +59,11 @@ export function createDaemonLog(level: LogLevel, history: LogHistory): DaemonLog
   return {
     logger,
     flush() {
+      givesUpAt = performance.now() + flushTimeoutMs;
       try {
         output.flushSync();
       } catch {
-        // Nobody reads it, and there is nowhere else to say so.
+        // Nobody reads it, and there is nowhere else to say so. The history has it.
       }
     },
   };

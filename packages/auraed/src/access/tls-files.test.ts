@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { chmod, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { chmod, chown, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
@@ -48,6 +48,26 @@ test("readTlsFiles() refuses a key that others may read", async () => {
 
   assert.throws(() => readTlsFiles(paths), /its mode is 0640 \(chmod 600 /);
 });
+
+const skip = process.geteuid?.() === 0 ? false : "only root may give a file away";
+
+for (const file of ["caCrt", "serverCrt"] as const) {
+  test(`readTlsFiles() refuses a certificate that others may write: ${file}`, async () => {
+    await using paths = await setUp();
+    await chmod(paths[file], 0o664);
+
+    assert.throws(() => readTlsFiles(paths), /^Refusal: Cannot trust .*: others may .* 0664$/);
+  });
+}
+
+for (const file of ["caCrt", "serverCrt", "serverKey"] as const) {
+  test(`readTlsFiles() refuses a file of another user: ${file}`, { skip }, async () => {
+    await using paths = await setUp();
+    await chown(paths[file], 4242, 0);
+
+    assert.throws(() => readTlsFiles(paths), /it belongs to another user \(4242\)$/);
+  });
+}
 
 test("readTlsFiles() refuses a key of another certificate", async () => {
   await using paths = await setUp();

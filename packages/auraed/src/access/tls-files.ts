@@ -3,6 +3,7 @@ import { closeSync, constants, fstatSync, openSync, readFileSync } from "node:fs
 import { createSecureContext } from "node:tls";
 import { inWords } from "../process/in-words.ts";
 import { Refusal } from "../process/refusal.ts";
+import { octal, whyNotTrusted } from "../process/trusted-file.ts";
 
 /** Where the daemon's certificates are. */
 export interface TlsPaths {
@@ -61,12 +62,14 @@ function readPem(
   try {
     // A FIFO in its place must not stop the daemon.
     descriptor = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
-    const { mode, isFile } = toFacts(descriptor);
-    if (!isFile) throw new Refusal(`Cannot read ${what} ${path}: it is not a file`);
-    if (isSecret && (mode & 0o077) !== 0) {
-      const open = `others may use it, its mode is ${mode.toString(8).padStart(4, "0")}`;
+    const status = fstatSync(descriptor);
+    if (!status.isFile()) throw new Refusal(`Cannot read ${what} ${path}: it is not a file`);
+    if (isSecret && (status.mode & 0o077) !== 0) {
+      const open = `others may use it, its mode is ${octal(status.mode)}`;
       throw new Refusal(`Cannot use ${what} ${path}: ${open} (chmod 600 ${path})`);
     }
+    const why = whyNotTrusted(status);
+    if (why !== undefined) throw new Refusal(`Cannot trust ${what} ${path}: ${why}`);
     return readFileSync(descriptor);
   } catch (cause) {
     if (cause instanceof Refusal) throw cause;
@@ -75,11 +78,6 @@ function readPem(
   } finally {
     if (descriptor !== undefined) closeSync(descriptor);
   }
-}
-
-function toFacts(descriptor: number): { readonly mode: number; readonly isFile: boolean } {
-  const status = fstatSync(descriptor);
-  return { mode: status.mode & 0o7777, isFile: status.isFile() };
 }
 
 function parse<T>(path: string, what: string, read: () => T): T {

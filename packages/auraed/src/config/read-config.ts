@@ -1,8 +1,9 @@
-import { readFileSync } from "node:fs";
+import { closeSync, constants, fstatSync, openSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { defaultTrustDomain } from "@aurae/pki/spiffe-id";
 import { errnoOf, inWords } from "../process/in-words.ts";
 import { Refusal } from "../process/refusal.ts";
+import { whyNotTrusted } from "../process/trusted-file.ts";
 import type { Config, PartialConfig } from "./config.ts";
 import { parseConfigFile } from "./config-file.ts";
 
@@ -46,11 +47,24 @@ export function readConfig(flags: PartialConfig, configFile: string | undefined)
 
 function readFile(path: string | undefined): PartialConfig {
   try {
-    return parseConfigFile(readFileSync(path ?? defaultFile, "utf8"), path ?? defaultFile);
+    return parseConfigFile(readTrusted(path ?? defaultFile), path ?? defaultFile);
   } catch (cause) {
     if (cause instanceof Refusal) throw cause;
     if (path === undefined && errnoOf(cause) === "ENOENT") return {};
     const message = `Cannot read the configuration ${path ?? defaultFile}: ${inWords(cause)}`;
     throw new Refusal(message, { cause });
+  }
+}
+
+/** It says who is who: whoever may write to it could be anybody. */
+function readTrusted(path: string): string {
+  const descriptor = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
+  try {
+    const status = fstatSync(descriptor);
+    const why = status.isFile() ? whyNotTrusted(status) : "it is not a file";
+    if (why !== undefined) throw new Refusal(`Cannot trust the configuration ${path}: ${why}`);
+    return readFileSync(descriptor, "utf8");
+  } finally {
+    closeSync(descriptor);
   }
 }

@@ -1,6 +1,7 @@
 import { lstatSync, mkdirSync } from "node:fs";
 import { inWords } from "./in-words.ts";
 import { Refusal } from "./refusal.ts";
+import { octal } from "./trusted-file.ts";
 
 /**
  * Make a directory of the daemon, or check the one that is there: whoever may write in it could
@@ -21,7 +22,6 @@ export function prepareDirectory(path: string, what: string, mode: number): void
   if (status.uid !== process.geteuid?.())
     throw new Refusal(`${cannot}: it belongs to another user`);
   if ((status.mode & 0o022) !== 0) {
-    const octal = (status.mode & 0o7777).toString(8).padStart(4, "0");
-    throw new Refusal(`${cannot}: others may write in it, its mode is ${octal}`);
+    throw new Refusal(`${cannot}: others may write in it, its mode is ${octal(status.mode)}`);
   }
 }

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { once } from "node:events";
 import { lstatSync } from "node:fs";
-import { chmod, mkdir, mkdtemp, rm, symlink, writeFile } from "node:fs/promises";
+import { chmod, chown, mkdir, mkdtemp, rm, symlink, writeFile } from "node:fs/promises";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -81,6 +81,16 @@ test("a directory in which others may write is refused", async () => {
   await chmod(setting.directory, 0o777);
 
   await assert.rejects(prepareSocketPlace(setting.path), /others may write in its directory/);
+});
+
+const skip = process.geteuid?.() === 0 ? false : "only root may give a directory away";
+
+test("a directory of another user is refused, sticky or not", { skip }, async () => {
+  await using setting = await setUp();
+  await chown(setting.directory, 4242, 0);
+  await chmod(setting.directory, 0o1755);
+
+  await assert.rejects(prepareSocketPlace(setting.path), /belongs to another user \(4242\)$/);
 });
 
 test("a path that the kernel would cut is refused", async () => {

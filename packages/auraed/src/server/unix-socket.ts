@@ -3,6 +3,7 @@ import { connect } from "node:net";
 import { dirname, join } from "node:path";
 import { errnoOf, inWords } from "../process/in-words.ts";
 import { Refusal } from "../process/refusal.ts";
+import { octal } from "../process/trusted-file.ts";
 
 /** `sun_path` of unix(7) without its final NUL. */
 const maxPathBytes = 107;
@@ -53,12 +54,13 @@ function prepareDirectory(path: string): void {
   } catch (cause) {
     throw refusal(path, `its directory cannot be made: ${inWords(cause)}`, cause);
   }
-  const { mode } = lstat(directory) ?? { mode: 0 };
+  const { mode, uid } = lstatSync(directory);
+  // Its owner could put another socket in the place of ours, with the sticky bit or without.
+  if (uid !== 0 && uid !== process.geteuid?.())
+    throw refusal(path, `its directory belongs to another user (${uid})`);
   // The sticky bit keeps others from replacing what is ours.
-  if ((mode & 0o022) !== 0 && (mode & 0o1000) === 0) {
-    const octal = (mode & 0o7777).toString(8).padStart(4, "0");
-    throw refusal(path, `others may write in its directory, whose mode is ${octal}`);
-  }
+  if ((mode & 0o022) !== 0 && (mode & 0o1000) === 0)
+    throw refusal(path, `others may write in its directory, whose mode is ${octal(mode)}`);
 }
 
 async function refuseUnlessStale(path: string, found: Stats): Promise<void> {

@@ -792,7 +792,8 @@ export const CellState = {
   ALLOCATED: 2,
 
   /**
-   * Its init or its supervisor is gone, and so is all that ran in it. Free removes it.
+   * Its init or its supervisor is gone, and so is all that ran in it; or its supervisor does not answer,
+   * and what runs in it runs on, unattended. Free removes it.
    *
    * @generated from enum value: CELL_STATE_FAILED = 3;
    */

@@ -68,7 +68,10 @@ export interface Enclosure {
 export interface EnclosureWatcher {
   /** A run has changed: its main process ended, its tree is empty, its log is complete. */
   runChanged(report: RunReport): void;
-  /** The cell's init or supervisor is gone; what ran has been reported before. Told at most once. */
+  /**
+   * The cell's init or supervisor is gone, and what ran has been reported before; or its supervisor
+   * does not answer, and what runs goes on. Told at most once.
+   */
   failed(why: string): void;
 }
 

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { mkdtempDisposableSync } from "node:fs";
+import { mkdtempDisposableSync, symlinkSync, unlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
 import { Failure } from "@aurae/domain/errors";
@@ -30,6 +30,21 @@ test("find() learns what runs, and start() what started", async (t) => {
 
   assert.deepEqual(await starting, { run: 1, pid: 42, startedAtNs: 9n });
   assert.deepEqual(setting.state, { init: { pid: 7, start: 8n }, runs: [] });
+});
+
+test("find() takes only a socket where nobody listens for a supervisor that is gone", async (t) => {
+  const path = socketPath(t);
+  const address = addressOf(path, []);
+  assert.deepEqual(await Supervisor.find(address, assert.ifError), { kind: "gone" });
+
+  writeFileSync(path, ""); // ECONNREFUSED, as a socket that nobody listens on any more.
+  assert.deepEqual(await Supervisor.find(address, assert.ifError), { kind: "gone" });
+
+  unlinkSync(path);
+  symlinkSync(path, path); // ELOOP, in the place of EMFILE and EACCES.
+  const found = await Supervisor.find(address, assert.ifError);
+  assert.ok(found.kind === "silent");
+  assert.match(found.why, /ELOOP/);
 });
 
 test("requests are answered in whatever order", async (t) => {

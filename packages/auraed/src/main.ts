@@ -8,6 +8,7 @@ import { readTlsFiles } from "./access/tls-files.ts";
 import type { Config } from "./config/config.ts";
 import { type Command, parseFlags, usage } from "./config/flags.ts";
 import { readConfig } from "./config/read-config.ts";
+import { logEvents } from "./logging/cell-events.ts";
 import { createDaemonLog, type DaemonLog } from "./logging/daemon-log.ts";
 import { prepareDirectory } from "./process/directories.ts";
 import { closeInheritedDescriptors } from "./process/inherited-descriptors.ts";
@@ -83,7 +84,7 @@ async function serve(
   using _lock = openLock(config.runtimeDir);
   await using store = openLogStore(config, log);
   await using host = openHost(config, store, log);
-  const cells = new Cells(host);
+  const cells = new Cells(host, logEvents(logger));
   for (const cell of await cells.adopt())
     logger.error({ cell }, "cell left alone: its parent could not be taken over");
   using _retention = repeat(

@@ -1,4 +1,5 @@
 export { Cell, type CellState } from "./cells/cell.ts";
+export type { CellEvent, CellObserver } from "./cells/cell-event.ts";
 export { type CellName, leafOf, parentOf, parseCellName } from "./cells/cell-name.ts";
 export type { CellSpec } from "./cells/cell-spec.ts";
 export { byName, Cells } from "./cells/cells.ts";

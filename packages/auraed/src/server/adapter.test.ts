@@ -6,7 +6,7 @@ import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
 import { status } from "@grpc/grpc-js";
 import { NodeUnderTest } from "./testing.ts";
 
-const { allocate, list } = CellService.method;
+const { allocate, free, list, start, stop } = CellService.method;
 
 test("a message over 4 MiB is RESOURCE_EXHAUSTED and reaches no handler (fault 78)", async () => {
   await using node = await NodeUnderTest.start();
@@ -63,6 +63,27 @@ test("a call is logged once, with what it was about and how it ended", async () 
   );
   assert.equal(calls[0]?.["identity"], "spiffe://aurae.local/aer/client");
   assert.equal(typeof calls[0]["ms"], "number");
+});
+
+test("what happens to a cell is logged at debug, in order", async () => {
+  await using node = await NodeUnderTest.start();
+  const client = await node.connect();
+  const names = { cellName: "web", name: "once" };
+
+  await client.call(allocate, { cell: { name: "web" } });
+  await client.call(start, { executable: { ...names, command: "exit 3" } });
+  await client.call(start, { executable: { ...names, name: "server", command: "sleep 9" } });
+  await client.call(stop, { cellName: "web", executableName: "server" });
+  await client.call(free, { cellName: "web" });
+
+  const events = node.records.filter(({ level }) => level === 20);
+  assert.deepEqual(
+    events.map(({ msg, executable }) => [msg, executable].filter(Boolean).join(" ")),
+    [
+      ...["cell allocated", "run started once", "run ended once", "run started server"],
+      ...["stopping run server", "run ended server", "freeing cell", "cell freed"],
+    ],
+  );
 });
 
 test("a mutation whose caller has left is finished (fault 77)", async () => {

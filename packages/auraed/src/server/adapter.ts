@@ -33,7 +33,7 @@ import {
   toStatus,
   unexpected,
 } from "../services/status.ts";
-import { Connection } from "./connection.ts";
+import { Admission } from "./call-gate.ts";
 import type { OpenCall, OpenCalls } from "./open-calls.ts";
 import { toServiceError } from "./status-details.ts";
 
@@ -179,9 +179,11 @@ function messageOf({ request }: UnaryCall | StreamCall): MessageShape<DescMessag
 }
 
 function contextOf(call: UnaryCall | StreamCall, { signal }: OpenCall): CallContext {
-  const connection = call.getAuthContext();
-  if (!(connection instanceof Connection)) throw new TypeError("Cannot serve: no gate was passed");
-  return { signal, identity: connection.identity, listener: connection.listener };
+  const admission = call.getAuthContext();
+  if (!(admission instanceof Admission)) throw new TypeError("Cannot serve: no gate was passed");
+  const { connection, record } = admission;
+  const { identity, listener } = connection;
+  return { signal, identity, listener, about: (subject) => record.about(subject) };
 }
 
 /** Bytes here, and not in the serializer: what fails there is neither logged nor counted. */

@@ -1,3 +1,4 @@
+import type { PeerCertificate } from "node:tls";
 import {
   ServerInterceptingCall,
   type ServerInterceptingCallInterface,
@@ -53,9 +54,22 @@ function refuse(
   });
 }
 
-/** A call that may reach its handler, which finds the connection as its authentication context. */
+/** What the adapter finds of a call in the place of grpc-js' authentication context. */
+export class Admission {
+  readonly connection: Connection;
+  readonly record: CallRecord;
+  /** Of grpc-js' AuthContext, which this stands for; not used. */
+  readonly sslPeerCertificate?: PeerCertificate;
+
+  constructor(connection: Connection, record: CallRecord) {
+    this.connection = connection;
+    this.record = record;
+  }
+}
+
+/** A call that may reach its handler. */
 class AdmittedCall extends ServerInterceptingCall {
-  readonly #connection: Connection;
+  readonly #admission: Admission;
 
   constructor(call: ServerInterceptingCallInterface, connection: Connection, record: CallRecord) {
     super(call, {
@@ -76,10 +90,10 @@ class AdmittedCall extends ServerInterceptingCall {
         next(status);
       },
     });
-    this.#connection = connection;
+    this.#admission = new Admission(connection, record);
   }
 
-  override getAuthContext(): Connection {
-    return this.#connection;
+  override getAuthContext(): Admission {
+    return this.#admission;
   }
 }

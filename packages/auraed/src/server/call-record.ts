@@ -1,5 +1,6 @@
 import { type Deadline, status } from "@grpc/grpc-js";
 import type { Logger } from "pino";
+import type { CallSubject } from "../services/service-impl.ts";
 import type { Connection } from "./connection.ts";
 
 /**
@@ -11,7 +12,7 @@ export class CallRecord {
   readonly #method: string;
   readonly #connection: Connection;
   readonly #startedAt = performance.now();
-  #subject: Subject = {};
+  #subject: CallSubject = {};
   #code: status | undefined;
   #isWritten = false;
 
@@ -24,6 +25,18 @@ export class CallRecord {
   /** What the adapter has made of a request, with its message inside. */
   received(request: unknown): void {
     this.#subject = readSubject(at(request, "message"));
+    this.#log.trace({ method: this.#method, ...this.#subject }, "call begins");
+  }
+
+  /** What the handler has found out. */
+  about({ cell, cellId, executable, run }: CallSubject): void {
+    this.#subject = {
+      ...this.#subject,
+      ...(cell === undefined ? {} : { cell }),
+      ...(cellId === undefined ? {} : { cellId }),
+      ...(executable === undefined ? {} : { executable }),
+      ...(run === undefined ? {} : { run }),
+    };
   }
 
   answered(code: status): void {
@@ -51,13 +64,8 @@ export class CallRecord {
   }
 }
 
-interface Subject {
-  readonly cell?: string;
-  readonly executable?: string;
-}
-
 /** Names as they came, shortened: a call that is refused for its names is logged with them. */
-function readSubject(message: unknown): Subject {
+function readSubject(message: unknown): CallSubject {
   const cell = textAt(message, "cellName") ?? textAt(at(message, "cell"), "name");
   const executable = at(message, "executable");
   return {
@@ -66,7 +74,7 @@ function readSubject(message: unknown): Subject {
   };
 }
 
-function named(key: keyof Subject, name: string | undefined): Subject {
+function named(key: "cell" | "executable", name: string | undefined): CallSubject {
   return name === undefined || name === "" ? {} : { [key]: name.slice(0, 255) };
 }
 

@@ -1,20 +1,14 @@
-import type { PeerCertificate } from "node:tls";
 import type { Caller } from "../access/caller.ts";
 
 /** Where connections come in. */
 export type ListenerKind = "unix" | "tcp";
 
-/**
- * One accepted connection, which its calls find in the place of grpc-js' authentication context:
- * so the certificate is read once, not for each call.
- */
+/** One accepted connection, which its calls know: so the certificate is read once, not for each call. */
 export class Connection {
   readonly listener: ListenerKind;
   readonly caller: Caller;
   /** "ADDRESS:PORT", or "" on a Unix socket. */
   readonly peer: string;
-  /** Of grpc-js' AuthContext, which this stands for; not used. */
-  readonly sslPeerCertificate?: PeerCertificate;
 
   constructor(listener: ListenerKind, caller: Caller, peer: string) {
     this.listener = listener;

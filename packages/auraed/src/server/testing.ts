@@ -35,9 +35,10 @@ import {
   credentials,
   Metadata,
 } from "@grpc/grpc-js";
-import { pino } from "pino";
+import { type Logger, pino } from "pino";
 import { readTlsFiles, type TlsPaths } from "../access/tls-files.ts";
 import type { ListenAddress } from "../config/listen-address.ts";
+import { logEvents } from "../logging/cell-events.ts";
 import { Front } from "./front.ts";
 
 /** A certificate with its key, in PEM. */
@@ -84,24 +85,27 @@ export class NodeUnderTest implements AsyncDisposable {
   readonly host: FakeHost = new FakeHost();
   readonly store: FakeLogStore = new FakeLogStore();
   readonly history: LogHistory = new LogHistory();
-  readonly cells: Cells = new Cells(this.host);
+  readonly cells: Cells;
   /** Every record of the log, parsed. */
   readonly records: Record<string, unknown>[] = [];
+  readonly log: Logger;
   readonly #clients: Client[] = [];
   #front: Front | undefined;
 
   private constructor(directory: string, authority: Authority) {
     this.directory = directory;
     this.authority = authority;
+    const write = (line: string) => {
+      this.records.push(JSON.parse(line) as Record<string, unknown>);
+    };
+    this.log = pino({ base: null, level: "debug" }, { write });
+    this.cells = new Cells(this.host, logEvents(this.log));
   }
 
   static async start(listen?: ListenAddress): Promise<NodeUnderTest> {
     const directory = await mkdtemp(join(tmpdir(), "auraed-"));
     const node = new NodeUnderTest(directory, await createAuthority());
     await node.writeServer(node.authority);
-    function write(line: string): void {
-      node.records.push(JSON.parse(line) as Record<string, unknown>);
-    }
     node.#front = await Front.open(
       { cells: node.cells, logs: new Logs(node.cells, node.store), history: node.history },
       {
@@ -112,7 +116,7 @@ export class NodeUnderTest implements AsyncDisposable {
           trustDomain: parseTrustDomain("aurae.local"),
           identities: new Map([["nova", parseSpiffeId("spiffe://aurae.local/user/nova")]]),
         },
-        log: pino({ base: null }, { write }),
+        log: node.log,
       },
     );
     return node;

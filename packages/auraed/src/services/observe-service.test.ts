@@ -80,6 +80,19 @@ for (const { why, request, field } of wrong) {
   });
 }
 
+test("a stream by process id is logged with the run that it was bound to", async () => {
+  await using setting = await setUp(line("hello"));
+
+  const request = { processId: 7n, follow: false };
+  await collect(setting.client.stream(getSubProcessStream, request));
+
+  const record = setting.node.records.find(({ msg }) => msg === "call");
+  assert.deepEqual(
+    [record?.["cellId"], record?.["executable"], record?.["run"]],
+    ["0", "server", 1],
+  );
+});
+
 test("a log that is not kept is NOT_FOUND", async () => {
   await using setting = await setUp();
   setting.node.store.key = undefined;

@@ -14,7 +14,7 @@ export function observeService(logs: Logs, history: LogHistory): ServiceImpl<typ
       for await (const record of history.read(query, signal)) yield* toRecordItems(record);
     },
 
-    async *getSubProcessStream(request, { signal }) {
+    async *getSubProcessStream(request, { signal, about }) {
       const violations = new Violations();
       const selector = readSelector(request, violations);
       const channels = readChannels(request, violations);
@@ -22,7 +22,8 @@ export function observeService(logs: Logs, history: LogHistory): ServiceImpl<typ
       violations.throwIfAny("read a log");
       // Undefined only with a violation, and that has been thrown.
       if (selector === undefined) return;
-      const { key, entries } = logs.open(selector, query, signal);
+      const { key, cell, entries } = logs.open(selector, query, signal);
+      about(cell === undefined ? key : { ...key, cell });
       for await (const entry of entries) yield toLogItem(entry, key.executable, channels);
     },
   };

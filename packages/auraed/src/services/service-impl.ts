@@ -13,8 +13,18 @@ export interface CallContext {
   readonly signal: AbortSignal;
   /** The caller's SPIFFE ID: from its certificate, or from the configuration for its common name. */
   readonly identity: string;
+  /** What the call is about, for the log, when its message does not say. */
+  readonly about: (subject: CallSubject) => void;
   /** Where the caller came in: "unix" or "tcp". */
   readonly listener: string;
+}
+
+/** What the log says that a call is about. */
+export interface CallSubject {
+  readonly cell?: string;
+  readonly cellId?: string;
+  readonly executable?: string;
+  readonly run?: number;
 }
 
 /**

@@ -1,5 +1,6 @@
 import { Failure } from "../errors.ts";
 import { Gate } from "../gate.ts";
+import { type CellObserver, nobody, tellRun } from "./cell-event.ts";
 import type { CellName } from "./cell-name.ts";
 import type { CellSpec } from "./cell-spec.ts";
 import { Ending } from "./ending.ts";
@@ -47,12 +48,19 @@ export class Cell {
   readonly parent: Cell | undefined;
   readonly children: Map<CellName, Cell> = new Map();
   readonly executables: Executables = new Executables();
+  readonly #observe: CellObserver;
   #state: CellState = { kind: "unallocated" };
 
-  constructor(name: CellName, spec: CellSpec, parent: Cell | undefined) {
+  constructor(
+    name: CellName,
+    spec: CellSpec,
+    parent: Cell | undefined,
+    observe: CellObserver = nobody,
+  ) {
     this.name = name;
     this.spec = spec;
     this.parent = parent;
+    this.#observe = observe;
   }
 
   get state(): CellState {
@@ -72,6 +80,7 @@ export class Cell {
     try {
       const enclosure = await host.enclose({ name: this.name, spec: this.spec, parent });
       this.#state = { kind: "allocated", enclosure };
+      this.#observe({ kind: "allocated", cell: this.name, cellId: enclosure.id });
       this.#watch(enclosure);
     } catch (cause) {
       this.#state = { kind: "unallocated" };
@@ -83,8 +92,13 @@ export class Cell {
 
   /** Take over a cell that an earlier daemon allocated. */
   adopt({ enclosure, runs, failed }: AdoptedCell): void {
-    for (const { report, spec } of runs) this.executables.adopt(report, spec);
+    for (const { report, spec } of runs) {
+      const run = this.executables.adopt(report, spec);
+      if (run.isLive) tellRun(this.name, run, this.#observe);
+    }
     this.#state = { kind: "allocated", enclosure };
+    const { id: cellId } = enclosure;
+    this.#observe({ kind: "adopted", cell: this.name, cellId, runs: runs.length });
     if (failed !== undefined) this.#fail(failed);
     this.#watch(enclosure);
   }
@@ -93,6 +107,7 @@ export class Cell {
   async start(spec: ExecutableSpec): Promise<Run> {
     const enclosure = this.requireAllocated("start in");
     const run = this.executables.begin(spec);
+    tellRun(this.name, run, this.#observe);
     try {
       run.started(await enclosure.start(run.number, spec));
       return run;
@@ -111,6 +126,13 @@ export class Cell {
     if (run.state.kind === "refused") return this.stop(name, graceMs);
     if (run.hasProcesses) {
       run.stopping();
+      this.#observe({
+        kind: "stopping",
+        cell: this.name,
+        executable: name,
+        run: run.number,
+        graceMs,
+      });
       await this.enclosure?.stop(run.number, graceMs);
     }
     if (run.state.kind === "ended") return run.state.end;
@@ -133,6 +155,7 @@ export class Cell {
         // The state is set before #release runs: what it does first, it does in a cell being freed.
         const { promise, resolve, reject } = Promise.withResolvers<void>();
         const { enclosure } = before;
+        this.#observe({ kind: "freeing", cell: this.name, graceMs });
         const ending = new Ending(enclosure, graceMs);
         this.#state = { kind: "freeing", enclosure, ending, done: promise };
         this.#release(before, ending, graceMs).then(resolve, reject);
@@ -166,6 +189,7 @@ export class Cell {
 
   #fail(why: string): void {
     const now = this.#state;
+    this.#observe({ kind: "failed", cell: this.name, why });
     if (now.kind === "allocated") this.#state = { kind: "failed", enclosure: now.enclosure, why };
     if (now.kind === "freeing") this.#state = { ...now, why };
   }
@@ -183,11 +207,13 @@ export class Cell {
     try {
       await ending.begin();
       this.#state = { kind: "freed" };
+      this.#observe({ kind: "freed", cell: this.name });
     } catch (cause) {
       // Something is still there, so the cell is too; but what has begun to end takes no start.
       const failure = this.#asFailure(cause);
       const why = `it could not be freed: ${failure.message}`;
       this.#state = { kind: "failed", enclosure: before.enclosure, why };
+      this.#observe({ kind: "failed", cell: this.name, why });
       throw failure;
     }
   }

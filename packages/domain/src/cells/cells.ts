@@ -1,6 +1,7 @@
 import { Failure } from "../errors.ts";
 import { throwIfAborted } from "../gate.ts";
 import { Cell } from "./cell.ts";
+import type { CellObserver } from "./cell-event.ts";
 import { type CellName, parentOf } from "./cell-name.ts";
 import type { CellSpec } from "./cell-spec.ts";
 import type { ExecutableName, ExecutableSpec } from "./executable-spec.ts";
@@ -11,10 +12,12 @@ import type { RunEnd } from "./run-end.ts";
 /** The cells of a node: the one owner of every {@link Cell}, and what the services ask. */
 export class Cells {
   readonly #host: CellHost;
+  readonly #observe: CellObserver | undefined;
   readonly #roots = new Map<CellName, Cell>();
 
-  constructor(host: CellHost) {
+  constructor(host: CellHost, observe?: CellObserver) {
     this.#host = host;
+    this.#observe = observe;
   }
 
   get cgroupV2(): boolean {
@@ -35,7 +38,7 @@ export class Cells {
         orphans.push(adopted.name);
         continue;
       }
-      const cell = new Cell(adopted.name, adopted.spec, place.parent);
+      const cell = new Cell(adopted.name, adopted.spec, place.parent, this.#observe);
       cell.adopt(adopted);
       place.siblings.set(cell.name, cell);
     }
@@ -51,7 +54,7 @@ export class Cells {
         metadata: { cell: name },
       });
     }
-    const cell = new Cell(name, spec, parent);
+    const cell = new Cell(name, spec, parent, this.#observe);
     siblings.set(name, cell);
     try {
       await cell.allocate(this.#host);
@@ -157,12 +160,9 @@ export class Cells {
     );
   }
 
-  /** The run of that number in the cell with that enclosure, if it is remembered. */
-  findRun(enclosureId: string, executable: ExecutableName, number: number): Run | undefined {
-    const cells = walk(this.#roots.values());
-    return cells
-      .find((cell) => cell.enclosure?.id === enclosureId)
-      ?.executables.find(executable, number);
+  /** The cell with that enclosure, if it is there still. */
+  findEnclosed(enclosureId: string): Cell | undefined {
+    return walk(this.#roots.values()).find((cell) => cell.enclosure?.id === enclosureId);
   }
 
   #find(name: CellName): Cell | undefined {

@@ -56,12 +56,14 @@ export class Executables implements Iterable<Executable> {
   }
 
   /** Take a run that an earlier daemon began. */
-  adopt(report: RunReport, spec: ExecutableSpec): void {
+  adopt(report: RunReport, spec: ExecutableSpec): Run {
     const executable = this.#byName.get(spec.name) ?? new Executable(spec.name);
-    executable.add(new Run(report.run, toShown(spec))).changed(report);
+    const run = executable.add(new Run(report.run, toShown(spec)));
+    run.changed(report);
     this.#lastRun = Math.max(this.#lastRun, report.run);
     this.#touch(executable);
     this.#forgetOldest();
+    return run;
   }
 
   changed(report: RunReport): void {

@@ -15,6 +15,14 @@ export type LogSelector =
       readonly run: number | undefined;
     };
 
+/** The log of one run. */
+export interface OpenedLog {
+  readonly key: LogKey;
+  /** The cell that it is of; undefined when that was freed. */
+  readonly cell: CellName | undefined;
+  readonly entries: AsyncIterable<LogEntry>;
+}
+
 /** The logs of runs. A stream is bound to one run when it begins, whatever becomes of its names. */
 export class Logs {
   readonly #cells: Cells;
@@ -26,16 +34,13 @@ export class Logs {
   }
 
   /** The log of the run that the selector names now. @throws Failure `not-found` */
-  open(
-    selector: LogSelector,
-    query: LogQuery,
-    signal: AbortSignal,
-  ): { readonly key: LogKey; readonly entries: AsyncIterable<LogEntry> } {
+  open(selector: LogSelector, query: LogQuery, signal: AbortSignal): OpenedLog {
     const key = this.#find(selector);
-    const run = this.#cells.findRun(key.cellId, key.executable, key.run);
+    const cell = this.#cells.findEnclosed(key.cellId);
+    const run = cell?.executables.find(key.executable, key.run);
     // A run that nobody remembers has ended long ago, or with its cell.
     const complete = run?.logComplete ?? Gate.opened();
-    return { key, entries: this.#store.read(key, query, complete, signal) };
+    return { key, cell: cell?.name, entries: this.#store.read(key, query, complete, signal) };
   }
 
   #find(selector: LogSelector): LogKey {

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { ServerReflection } from "@aurae/api/reflection";
-import { CellService, Pods } from "@aurae/api/runtime";
+import { CellService, Instances, Pods, Spawn } from "@aurae/api/runtime";
 import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
 import { status } from "@grpc/grpc-js";
 import { NodeUnderTest } from "./testing.ts";
@@ -105,19 +105,21 @@ test("a mutation whose caller has left is finished (fault 77)", async () => {
   assert.equal(cells[0]?.cell?.name, "web");
 });
 
-test("a call of Pods is UNIMPLEMENTED", async () => {
-  await using node = await NodeUnderTest.start();
-  const { client } = await node.connect();
+for (const { typeName } of [Pods, Instances, Spawn]) {
+  test(`a call of ${typeName} is UNIMPLEMENTED`, async () => {
+    await using node = await NodeUnderTest.start();
+    const { client } = await node.connect();
 
-  const code = await new Promise((resolve) =>
-    client.makeUnaryRequest(
-      ...[`/${Pods.typeName}/Allocate`, () => Buffer.alloc(0), () => undefined, undefined],
-      (error) => resolve(error?.code),
-    ),
-  );
+    const code = await new Promise((resolve) =>
+      client.makeUnaryRequest(
+        ...[`/${typeName}/Allocate`, () => Buffer.alloc(0), () => undefined, undefined],
+        (error) => resolve(error?.code),
+      ),
+    );
 
-  assert.equal(code, status.UNIMPLEMENTED);
-});
+    assert.equal(code, status.UNIMPLEMENTED);
+  });
+}
 
 for (const version of ["v1", "v1alpha"]) {
   test(`reflection ${version} tells the services, those without methods too`, async () => {

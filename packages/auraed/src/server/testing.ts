@@ -3,6 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Cells } from "@aurae/domain/cells";
 import {
+  Gate,
   type LogEntry,
   LogHistory,
   type LogKey,
@@ -52,6 +53,8 @@ export class FakeLogStore implements LogStore {
   readonly entries: LogEntry[] = [];
   /** Readers whose generators have not ended. */
   open = 0;
+  /** Opens when a reader's generator has ended. */
+  readonly readerEnded: Gate = new Gate();
   key: LogKey | undefined;
 
   async *read(
@@ -66,6 +69,7 @@ export class FakeLogStore implements LogStore {
       if (query.follow) await new Promise((resolve) => signal.addEventListener("abort", resolve));
     } finally {
       this.open -= 1;
+      this.readerEnded.open();
     }
   }
 

@@ -3,6 +3,7 @@ import { test } from "node:test";
 import { BadRequestSchema, ErrorInfoSchema } from "@aurae/api/error-details";
 import { CellService, CellState, EndReason, RunState } from "@aurae/api/runtime";
 import { StatusSchema } from "@aurae/api/status";
+import { Cells } from "@aurae/domain/cells";
 import { fromBinary } from "@bufbuild/protobuf";
 import { anyUnpack } from "@bufbuild/protobuf/wkt";
 import { type ServiceError, status } from "@grpc/grpc-js";
@@ -185,11 +186,20 @@ test("Wait ends when the caller has left, and the run goes on", async () => {
   await using setting = await setUp("web");
   const executable = { cellName: "web", name: "server", command: "sleep 1000" };
   await setting.client.call(start, { executable });
-  const deadline = Date.now() + 50;
+  const { cells: owner } = setting.node;
+  const { promise: served, resolve: serve } = Promise.withResolvers<unknown>();
+  owner.wait = (...asked) => {
+    const waiting = Cells.prototype.wait.apply(owner, asked);
+    serve(waiting);
+    return waiting;
+  };
+  const deadline = Date.now() + 200;
 
   const late = setting.client.call(wait, { cellName: "web" }, { deadline });
 
   await assert.rejects(late, { code: status.DEADLINE_EXCEEDED });
+  // The client goes by its own clock; here is what the server did.
+  await assert.rejects(served, { kind: "cancelled" });
   const { cells } = await setting.client.call(list, {});
   assert.equal(cells[0]?.executables[0]?.state, RunState.RUNNING);
 });

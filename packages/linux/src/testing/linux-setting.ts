@@ -111,6 +111,9 @@ export class LinuxSetting implements AsyncDisposable {
     // What a test that failed has left is ended as the next daemon would.
     await this.restart();
     for (const { enclosure } of (await this.host.adopt()).toReversed()) await enclosure.end(0);
+    // With what nobody can read there it would be thought that a cell is left, and the launcher kept.
+    const cells = join(this.runtimeDir, "cells");
+    for (const name of readdirSync(cells)) rmSync(join(cells, name), { recursive: true });
     await this.host.retire();
     await this.host[Symbol.asyncDispose]();
     await this.logs[Symbol.asyncDispose]();

@@ -60,7 +60,9 @@ suite("runs", { skip }, () => {
 
   test("START that cannot join its cgroups leaves no descriptor behind", async () => {
     await using cell = await Cell.open(node());
-    const descriptors = (): number => readdirSync(`/proc/${cell.supervisor}/fd`).length;
+    function descriptors(): number {
+      return readdirSync(`/proc/${cell.supervisor}/fd`).length;
+    }
     const before = descriptors();
 
     const { answer } = await cell.startPrepared("missing", { argv: ["/bin/true"] });

@@ -5,41 +5,43 @@ export type FailureKind =
   | "exists"
   | "wrong-state"
   | "exhausted"
-  | "denied"
   | "unavailable"
   | "cancelled"
   | "host";
 
-/** Why, in a word that never changes: part of the API (`ErrorInfo.reason`). */
-export type FailureReason =
-  | "FIELD_INVALID"
-  | "FIELD_REQUIRED"
-  | "CELL_NAME_INVALID"
-  | "LIMIT_OUT_OF_RANGE"
-  | "CELL_NOT_FOUND"
-  | "PARENT_CELL_NOT_FOUND"
-  | "EXECUTABLE_NOT_FOUND"
-  | "RUN_NOT_FOUND"
-  | "LOG_NOT_FOUND"
-  | "CELL_EXISTS"
-  | "EXECUTABLE_EXISTS"
-  | "EXECUTABLE_TREE_ALIVE"
-  | "CELL_STATE"
-  | "CELL_FAILED"
-  | "CGROUP_NOT_OWNED"
-  | "CONTROLLER_MISSING"
-  | "LIMIT_NOT_HELD"
-  | "ISOLATION_UNSUPPORTED"
-  | "SHIM_UNUSABLE"
-  | "COMMAND_NOT_FOUND"
-  | "COMMAND_NOT_EXECUTABLE"
-  | "WORKDIR_UNUSABLE"
-  | "ARGUMENTS_TOO_LONG"
-  | "CELL_LIMIT_REACHED"
-  | "NODE_LIMIT_REACHED"
-  | "DAEMON_STOPPING"
-  | "CALLER_LEFT"
-  | "HOST_FAILED";
+/** Why, in a word that never changes: part of the API (`ErrorInfo.reason`), listed in docs/reasons.md. */
+export type FailureReason = (typeof failureReasons)[number];
+
+/** Every {@link FailureReason}. */
+export const failureReasons = [
+  "FIELD_INVALID",
+  "FIELD_REQUIRED",
+  "CELL_NAME_INVALID",
+  "LIMIT_OUT_OF_RANGE",
+  "CELL_NOT_FOUND",
+  "PARENT_CELL_NOT_FOUND",
+  "EXECUTABLE_NOT_FOUND",
+  "RUN_NOT_FOUND",
+  "LOG_NOT_FOUND",
+  "CELL_EXISTS",
+  "EXECUTABLE_EXISTS",
+  "EXECUTABLE_TREE_ALIVE",
+  "CELL_STATE",
+  "CELL_FAILED",
+  "CGROUP_NOT_OWNED",
+  "CONTROLLER_MISSING",
+  "LIMIT_NOT_HELD",
+  "SHIM_UNUSABLE",
+  "COMMAND_NOT_FOUND",
+  "COMMAND_NOT_EXECUTABLE",
+  "WORKDIR_UNUSABLE",
+  "ARGUMENTS_TOO_LONG",
+  "CELL_LIMIT_REACHED",
+  "NODE_LIMIT_REACHED",
+  "DAEMON_STOPPING",
+  "CALLER_LEFT",
+  "HOST_FAILED",
+] as const;
 
 /** One field that is wrong: `field` is its path in the proto, such as `cell.limits.pids_max`. */
 export interface Violation {

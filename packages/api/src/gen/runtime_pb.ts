@@ -793,7 +793,7 @@ export const CellState = {
 
   /**
    * Its init or its supervisor is gone, and so is all that ran in it; or its supervisor does not answer,
-   * and what runs in it runs on, unattended. Free removes it.
+   * and what runs in it runs on, unattended; or it could not be freed. Free removes it.
    *
    * @generated from enum value: CELL_STATE_FAILED = 3;
    */
@@ -934,7 +934,10 @@ export const EndReasonSchema: GenEnum<EndReason> = /*@__PURE__*/
  * Allocate makes a cell, Start and Stop work inside it, Free ends it and all it holds. A name that
  * was freed can be allocated again. Every call is all or nothing, and safe beside any other.
  *
- * A failure carries google.rpc.ErrorInfo (domain "aurae.io"; the reason is stable); INVALID_ARGUMENT
+ * A failure carries google.rpc.ErrorInfo (domain "aurae.io"; the reason is stable, docs/reasons.md has
+ * all of them). Beside the codes of each call, every call may answer UNAUTHENTICATED, DEADLINE_EXCEEDED,
+ * UNAVAILABLE (DAEMON_STOPPING: the daemon is about to end) and INTERNAL (HOST_FAILED: the machine refused
+ * what should have worked; UNEXPECTED: the daemon's log has it). INVALID_ARGUMENT
  * carries google.rpc.BadRequest with as many violations as fit into a header, found before anything
  * was done; a request that is no message of its type has none, for no field can be named.
  *
@@ -953,6 +956,7 @@ export const CellService: GenService<{
    *                              named); the parent is not in a state to hold a child;
    *                              processes that are no cell's live in its cgroup (CGROUP_NOT_OWNED)
    *         RESOURCE_EXHAUSTED   the node has no room: memory, pids, descriptors, namespaces
+   *         INTERNAL             the host failed; what was made is undone
    *
    * @generated from rpc runtime.CellService.Allocate
    */
@@ -970,7 +974,9 @@ export const CellService: GenService<{
    *
    * Errors: INVALID_ARGUMENT  the name or the grace is malformed
    *         NOT_FOUND         no cell has that name
-   *         INTERNAL          something could not be removed; it is named, and Free can be tried again
+   *         UNAVAILABLE       the supervisor does not answer; Free can be tried again
+   *         INTERNAL          something could not be removed; it is named, the cell is FAILED, and Free
+   *                           can be tried again
    *
    * @generated from rpc runtime.CellService.Free
    */
@@ -991,6 +997,8 @@ export const CellService: GenService<{
    *                              (WORKDIR_UNUSABLE), the cell has failed or is being freed, or its
    *                              last run left processes behind (EXECUTABLE_TREE_ALIVE: Stop it)
    *         RESOURCE_EXHAUSTED   a limit of the cell or the node leaves no room for a process
+   *         UNAVAILABLE          the supervisor of the cell does not answer
+   *         INTERNAL             the host failed; nothing runs
    *
    * @generated from rpc runtime.CellService.Start
    */
@@ -1005,6 +1013,8 @@ export const CellService: GenService<{
    *
    * Errors: INVALID_ARGUMENT  a name or the grace is malformed
    *         NOT_FOUND         no such cell or executable
+   *         UNAVAILABLE       the supervisor of the cell does not answer; Stop can be tried again
+   *         INTERNAL          the host failed, or cannot say how it ended
    *
    * @generated from rpc runtime.CellService.Stop
    */
@@ -1032,6 +1042,7 @@ export const CellService: GenService<{
    *
    * Errors: INVALID_ARGUMENT  a name is malformed
    *         NOT_FOUND         no such cell, executable or run
+   *         UNAVAILABLE       the daemon is stopping; what was waited for goes on
    *
    * @generated from rpc runtime.CellService.Wait
    */

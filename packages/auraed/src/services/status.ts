@@ -2,15 +2,19 @@ import type { Failure, FailureKind, FailureReason, Violation } from "@aurae/doma
 import { status } from "@grpc/grpc-js";
 
 /** Why, for what fails before the domain is asked; part of the API as the domain's reasons are. */
-export type EdgeReason =
-  | "CERTIFICATE_EXPIRED"
-  | "CERTIFICATE_NOT_YET_VALID"
-  | "IDENTITY_MISSING"
-  | "IDENTITY_REFUSED"
-  | "MESSAGE_MALFORMED"
-  | "SERVICE_UNKNOWN"
-  | "DEADLINE_PASSED"
-  | "UNEXPECTED";
+export type EdgeReason = (typeof edgeReasons)[number];
+
+/** Every {@link EdgeReason}. */
+export const edgeReasons = [
+  "CERTIFICATE_EXPIRED",
+  "CERTIFICATE_NOT_YET_VALID",
+  "IDENTITY_MISSING",
+  "IDENTITY_REFUSED",
+  "MESSAGE_MALFORMED",
+  "SERVICE_UNKNOWN",
+  "DEADLINE_PASSED",
+  "UNEXPECTED",
+] as const;
 
 /** How a call ended, as the wire tells it. */
 export interface CallStatus {
@@ -39,7 +43,6 @@ const codes = {
   exists: status.ALREADY_EXISTS,
   "wrong-state": status.FAILED_PRECONDITION,
   exhausted: status.RESOURCE_EXHAUSTED,
-  denied: status.PERMISSION_DENIED,
   unavailable: status.UNAVAILABLE,
   cancelled: status.CANCELLED,
   host: status.INTERNAL,

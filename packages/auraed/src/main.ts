@@ -4,7 +4,7 @@ import { Cells } from "@aurae/domain/cells";
 import { Failure } from "@aurae/domain/errors";
 import { LogHistory, Logs } from "@aurae/domain/observe";
 import { defaultRetention, FileLogStore, LinuxHost, openLock } from "@aurae/linux";
-import { readTlsFiles } from "./access/tls-files.ts";
+import { isEndingSoon, readTlsFiles, type TlsFiles } from "./access/tls-files.ts";
 import type { Config } from "./config/config.ts";
 import { type Command, parseFlags, usage } from "./config/flags.ts";
 import { readConfig } from "./config/read-config.ts";
@@ -78,6 +78,7 @@ async function serve(
   using signals = new Signals(() => process.exit(exitCodes.failed));
 
   const tls = readTlsFiles(config);
+  warnOfEnd(tls, log);
   requireShim(shimDir);
   prepareDirectory(config.runtimeDir, "runtime directory", 0o750);
   prepareDirectory(config.libraryDir, "library directory", 0o700);
@@ -130,8 +131,10 @@ async function reload(
   await manager.notify({ kind: "reloading" });
   try {
     const config = readConfig(flags, configFile);
-    front.reload(readTlsFiles(config));
+    const tls = readTlsFiles(config);
+    front.reload(tls);
     logger.level = config.logLevel;
+    warnOfEnd(tls, { logger });
     logger.info({ level: config.logLevel }, "reloaded certificates and log level");
   } catch (cause) {
     const why = cause instanceof Error ? cause.message : String(cause);
@@ -139,6 +142,13 @@ async function reload(
   }
   const status = `listening on ${front.addresses.join(", ")}`;
   await manager.notify({ kind: "ready", status });
+}
+
+/** A certificate that has ended shuts out everybody: it is said while there is time. */
+function warnOfEnd({ life }: TlsFiles, { logger }: Pick<DaemonLog, "logger">): void {
+  if (!isEndingSoon(life, new Date())) return;
+  const until = life.notAfter.toISOString();
+  logger.warn({ until }, "the server's certificate ends soon: renew it, then send SIGHUP");
 }
 
 function openLogStore({ libraryDir, logs }: Config, { logger }: DaemonLog): FileLogStore {

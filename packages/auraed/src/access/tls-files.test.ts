@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
 import { createAuthority, initDirectory, issueServerCertificate } from "@aurae/pki";
-import { readTlsFiles } from "./tls-files.ts";
+import { isEndingSoon, readTlsFiles } from "./tls-files.ts";
 
 async function setUp() {
   const directory = await mkdtemp(join(tmpdir(), "auraed-tls-"));
@@ -20,7 +20,15 @@ async function setUp() {
 test("readTlsFiles() takes what pki init has made", async () => {
   await using paths = await setUp();
 
-  assert.ok(readTlsFiles(paths).notAfter > new Date());
+  assert.ok(readTlsFiles(paths).life.notAfter > new Date());
+});
+
+test("isEndingSoon() is true when less than a third of a life is left", () => {
+  const life = { notBefore: new Date(0), notAfter: new Date(3000) };
+
+  const told = [2000, 2001, 4000].map((now) => isEndingSoon(life, new Date(now)));
+
+  assert.deepEqual(told, [false, true, true]);
 });
 
 for (const file of ["caCrt", "serverCrt", "serverKey"] as const) {

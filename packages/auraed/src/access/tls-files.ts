@@ -12,13 +12,18 @@ export interface TlsPaths {
   readonly serverKey: string;
 }
 
+export interface CertificateLife {
+  readonly notBefore: Date;
+  readonly notAfter: Date;
+}
+
 /** The certificates of the daemon in PEM: read, fitting together, and good for TLS. */
 export interface TlsFiles {
   readonly ca: Buffer;
   readonly cert: Buffer;
   readonly key: Buffer;
-  /** When the server's certificate ends. */
-  readonly notAfter: Date;
+  /** When the life of the server's certificate begins and ends. */
+  readonly life: CertificateLife;
 }
 
 const remedy = "make certificates with: aer pki init DIR";
@@ -49,7 +54,13 @@ export function readTlsFiles(paths: TlsPaths): TlsFiles {
     throw new Refusal(`Cannot use the certificate ${paths.serverCrt}: ${ended} (${remedy})`);
   }
   parse(paths.serverCrt, "what TLS takes", () => createSecureContext({ ca, cert, key }));
-  return { ca, cert, key, notAfter: certificate.validToDate };
+  const life = { notBefore: certificate.validFromDate, notAfter: certificate.validToDate };
+  return { ca, cert, key, life };
+}
+
+/** Whether it is time for a new one: less than a third of its life is left. */
+export function isEndingSoon({ notBefore, notAfter }: CertificateLife, now: Date): boolean {
+  return (notAfter.getTime() - now.getTime()) * 3 < notAfter.getTime() - notBefore.getTime();
 }
 
 function readPem(

@@ -15,7 +15,12 @@ const program = `
   for (let count = 0; count < 4000; count++) log.logger.info("x".repeat(200));
   process.on("SIGTERM", () => {
     log.flush();
-    process.exit(7);
+    log.logger.info("one more");
+    try {
+      process.exit(7);
+    } catch {
+      process.exit(1);
+    }
   });
   setImmediate(() => process.stdout.write("logged"));
   setInterval(() => undefined, 1000);

@@ -26,6 +26,7 @@ export interface DaemonLog {
 
 /** Log from here on. A stderr that is slow or gone stops nobody. */
 export function createDaemonLog(level: LogLevel, history: LogHistory): DaemonLog {
+  let isGivenUp = false;
   let givesUpAt = Number.POSITIVE_INFINITY;
   const output = destination({
     ...{ fd: openStderr(), sync: false, minLength: gatherBytes, maxLength: maxWaitingBytes },
@@ -46,12 +47,13 @@ export function createDaemonLog(level: LogLevel, history: LogHistory): DaemonLog
     {
       write(line: string) {
         history.append({ atNs: BigInt(Date.now()) * 1_000_000n, text: line.trimEnd() });
+        if (isGivenUp) return;
         output.write(toOutput(line));
         if (isDue) return;
         isDue = true;
         setTimeout(() => {
           isDue = false;
-          output.flush();
+          if (!isGivenUp) output.flush();
         }, gatherMs);
       },
     },
@@ -63,7 +65,10 @@ export function createDaemonLog(level: LogLevel, history: LogHistory): DaemonLog
       try {
         output.flushSync();
       } catch {
-        // Nobody reads it, and there is nowhere else to say so. The history has it.
+        // Nobody reads it, and there is nowhere else to say so. The history has it. Left open, it would
+        // be flushed again when the process exits, and throw there.
+        isGivenUp = true;
+        output.destroy();
       }
     },
   };

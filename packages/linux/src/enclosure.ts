@@ -19,6 +19,7 @@ import { OpenRuns } from "./open-runs.ts";
 import { ChannelClosed } from "./shim/channel.ts";
 import type { ProcessIdentity, RunNews, SupervisorState } from "./shim/messages.ts";
 import type { Supervisor, SupervisorWatcher } from "./shim/supervisor.ts";
+import { Stops } from "./stops.ts";
 
 /** What a cell is made of, and what it is entered in. */
 export interface EnclosureParts {
@@ -46,7 +47,7 @@ export class LinuxEnclosure implements Enclosure, SupervisorWatcher {
   readonly #news = new News();
   readonly #runs: OpenRuns;
   readonly #starts = new Set<Promise<unknown>>();
-  readonly #stops = new Map<number, Promise<void>>();
+  readonly #stops = new Stops();
   #supervisor: Supervisor | undefined;
   #init: ProcessIdentity | undefined;
   #state: "live" | "failed" | "ending" | "ended" = "live";
@@ -105,19 +106,10 @@ export class LinuxEnclosure implements Enclosure, SupervisorWatcher {
   }
 
   async stop(run: number, graceMs: number): Promise<void> {
-    const stopping = this.#stop(run, graceMs);
-    this.#stops.set(run, stopping);
     try {
-      await stopping;
+      await this.#stops.settle(run, this.#stop(run, graceMs));
     } catch (cause) {
-      // A second stop has taken the place of this one: what it waits for, we wait for.
-      const next = this.#stops.get(run);
-      if (!isRefused(cause, "stop") || next === undefined || next === stopping) {
-        throw explain(`Cannot stop run ${run} in cell "${this.name}"`, cause, this.#supervisor);
-      }
-      await next;
-    } finally {
-      if (this.#stops.get(run) === stopping) this.#stops.delete(run);
+      throw explain(`Cannot stop run ${run} in cell "${this.name}"`, cause, this.#supervisor);
     }
   }
 
@@ -223,8 +215,11 @@ export class LinuxEnclosure implements Enclosure, SupervisorWatcher {
       try {
         await supervisor.stop(run, constants.signals.SIGTERM, graceMs);
       } catch (cause) {
-        // It has forgotten a run that is closed, and one that is lost has no process any more.
-        if (!isRefused(cause, "run") && !supervisor.isLost) throw cause;
+        // It has forgotten a run that is closed; one that is lost, and one whose cell ends, has no
+        // process any more when it hangs up.
+        const hasNone =
+          supervisor.isLost || (cause instanceof ChannelClosed && this.#state === "ending");
+        if (!isRefused(cause, "run") && !hasNone) throw cause;
       }
     }
     await this.#news.told;

@@ -30,7 +30,8 @@ tsc := node node_modules/typescript-7/bin/tsc
 # left open in it, is named when the whole run is interrupted.
 run_tests = timeout --foreground --signal=INT --kill-after=10 $(1) \
 	node --test --test-reporter=spec --test-timeout=120000
-unit_tests := $(foreach name,api auraed cli client domain pki,'packages/$(name)/**/*.test.ts') 'tools/*.test.ts'
+# What lies beside main.ts starts real daemons, which `make test` does.
+unit_tests := $(foreach name,api auraed/src/* cli client domain pki,'packages/$(name)/**/*.test.ts') 'tools/*.test.ts'
 
 ##@ Use
 

@@ -2,6 +2,7 @@ import { Command } from "commander";
 import { type CommandEntry, commandTable, findCommand, nouns } from "./command-table.ts";
 import { createGlobalFlags } from "./flags.ts";
 import { report } from "./report.ts";
+import { separateCommand } from "./separate-command.ts";
 
 const version = "0.1.0";
 
@@ -17,7 +18,10 @@ async function main(args: readonly string[]): Promise<void> {
     program.hook("preAction", (_program, command) => {
       operands = command.args;
     });
-    await program.parseAsync(args, { from: "user" });
+    const command = chosen === undefined ? undefined : findCommandOf(program, chosen.path);
+    const words =
+      command === undefined ? args : separateCommand(args, chosen?.path ?? [], command, flags);
+    await program.parseAsync(words, { from: "user" });
   } catch (cause) {
     const isDebug = args.slice(0, endOfFlags(args)).includes("--debug");
     const command = chosen?.path.join(" ") ?? "";
@@ -59,6 +63,12 @@ before what is usual: /run/aurae/aurae.sock and /etc/aurae/pki.
 Exit codes: 0 success, 2 usage, 3 not found, 4 denied, 5 conflict, 69 unavailable, 75 try again, 1 else.
 run and wait exit as the command did; 128+N by signal N, 124 timeout, 125 failure of aer or auraed,
 126 not executable, 127 not found, 137 out of memory.`;
+
+function findCommandOf(program: Command, path: readonly string[]): Command | undefined {
+  let command: Command | undefined = program;
+  for (const word of path) command = command?.commands.find((each) => each.name() === word);
+  return command;
+}
 
 function findNoun(program: Command, noun: string): Command {
   const found = program.commands.find((command) => command.name() === noun);

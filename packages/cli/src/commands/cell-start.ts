@@ -8,7 +8,7 @@ export function define(command: Command): void {
   command
     .argument("<cell>", "where")
     .argument("<executable>", "its name, unique among those that run in the cell")
-    .argument("[command...]", "the program and its arguments, after --")
+    .argument("[command...]", "the program and its arguments")
     .usage("[options] <cell> <executable> -- <command> [args...]");
   addExecutableFlags(command)
     .addHelpText("after", "\nExample: aer cell start web server --user 1000 -- node server.js")

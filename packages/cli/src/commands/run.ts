@@ -26,7 +26,7 @@ interface Run {
 
 export function define(command: Command): void {
   command
-    .argument("[command...]", "the program and its arguments, after --")
+    .argument("[command...]", "the program and its arguments")
     .usage("[options] -- <command> [args...]")
     .option("--grace <time>", "between SIGTERM and SIGKILL (10s)", parseDurationFlag)
     .showHelpAfterError("Try: aer run --help; what the command itself takes stands after --");
@@ -34,8 +34,8 @@ export function define(command: Command): void {
 }
 
 const notes = `
-Shows what the command writes as it comes, exits as it did, and leaves nothing behind: what it has
-started is ended with it. Ctrl-C stops the command, a second Ctrl-C kills it. There is no stdin.
+Shows what the command writes as it comes, exits as it did, and leaves nothing behind but its log, which
+is kept for a while: what it has started is ended with it. Ctrl-C stops the command, a second Ctrl-C kills it. There is no stdin.
 
 Example: aer run --memory 512M --cpus 1 -- python3 -c 'print(6*7)'`;
 
@@ -48,6 +48,7 @@ async function run(words: readonly string[], flags: Flags, command: Command): Pr
   if (end === undefined) throw new Exit(interrupts.exitCode);
 
   if (isJson) await writeJsonLine({ type: "end", cell: cell.name, ...end });
+  else if (end.reason === "signaled") say(`aer: ${describeEnd(end)}`);
   else if (process.stderr.isTTY && end.reason !== "oom") say(dim(describeEnd(end)));
   if (end.reason === "oom") say(`aer: ${describeEnd(end)}\nTry: a larger --memory`);
   if (end.reason === "lost") say("aer: the supervisor of the cell died, and the command with it");

@@ -116,9 +116,20 @@ async function free(cell: CellHandle, run: Run, { forced }: Interrupts): Promise
   try {
     await cell.free({ grace: forced.aborted ? "0s" : run.grace });
   } catch (cause) {
+    const { name } = cell;
+    if (isUnavailable(cause)) {
+      // Killing the daemon kills nothing: the next one has the cell, and how the command ended.
+      say(`aer: the link to auraed is lost; the command goes on in cell ${name}`);
+      return say(`Try: aer wait ${name} main, or aer cell free ${name}`);
+    }
     const why = cause instanceof Error ? cause.message : String(cause);
-    say(`aer: the cell ${cell.name} may be left: ${why}\nTry: aer cell free ${cell.name}`);
+    say(`aer: the cell ${name} may be left: ${why}\nTry: aer cell free ${name}`);
   }
+}
+
+/** By its name: the SDK is loaded when it is needed, not for the help. */
+function isUnavailable(cause: unknown): boolean {
+  return cause instanceof Error && "code" in cause && cause.code === "UNAVAILABLE";
 }
 
 function createName(): string {

@@ -13,7 +13,8 @@ const { values } = parseArgs({
   options: { rounds: { type: "string", default: "10" }, count: { type: "string", default: "30" } },
 });
 
-await using daemon = await startDaemon();
+// In memory, as /run is.
+await using daemon = await startDaemon({ below: "/dev/shm" });
 const residentAtRest = residentKib(daemon.pid);
 await using node = await connectTo(daemon);
 await using cell = await node.cells.allocate({ name: "bench" });

@@ -1,6 +1,5 @@
 import { execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
-import { existsSync } from "node:fs";
 import { mkdtemp, rm } from "node:fs/promises";
 import { createInterface } from "node:readline";
 import { leftOf } from "./host.ts";
@@ -27,6 +26,8 @@ export interface DaemonOptions {
   /** To listen on, beside the Unix socket. */
   readonly port?: number;
   readonly env?: Readonly<Record<string, string>>;
+  /** Where its directory is made; absent: /tmp. */
+  readonly below?: string;
   /** Its cells outlive it: without `--free-on-exit`. */
   readonly cellsStay?: boolean;
 }
@@ -36,8 +37,7 @@ export const needsRoot: string | false = process.getuid?.() === 0 ? false : "a d
 
 /** Start a daemon and wait until it serves. Leaving the scope frees its cells, ends it, and looks for leaks. */
 export async function startDaemon(options: DaemonOptions = {}): Promise<Daemon> {
-  // As /run is: in memory, where state that dies with the boot belongs.
-  const directory = await mkdtemp(existsSync("/dev/shm") ? "/dev/shm/aurae-" : "/tmp/aurae-");
+  const directory = await mkdtemp(`${options.below ?? "/tmp"}/aurae-`);
   execFileSync(`${bin}/aer`, ["pki", "init", `${directory}/pki`], { stdio: "pipe" });
   const daemon = await spawnDaemon(directory, options);
   return {

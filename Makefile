@@ -92,7 +92,7 @@ promises: setup ## check that every promise of SPECIFICATION.md names tests that
 
 .PHONY: unit
 unit: setup ## run the tests that need neither root nor the kernel
-	@$(call run_tests,3m) $(unit_tests)
+	@$(call run_tests,3m) --test-concurrency=2 $(unit_tests)
 
 .PHONY: conformance
 conformance: build ## check bin/auraed over the wire and by what the kernel shows (needs root)

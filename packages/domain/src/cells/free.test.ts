@@ -26,14 +26,16 @@ test("free() ends children before their parent", async () => {
 });
 
 test("free() refuses starts and children from its first moment", async () => {
-  const { cells, allocate, start } = setUpCells();
+  const { cells, host, allocate, start } = setUpCells();
   await allocate("web");
 
   const freed = cells.free(web, 0, signal);
+  const refused = [start("exit 0"), allocate("web/a")];
 
-  await assert.rejects(start("exit 0"), { reason: "CELL_STATE" });
-  await assert.rejects(allocate("web/a"), { reason: "CELL_STATE" });
+  for (const each of refused) await assert.rejects(each, { reason: "CELL_STATE" });
   await freed;
+  // The cell refuses by itself: the host is not even asked.
+  assert.deepEqual(host.log, ["enclose web", "end web"]);
 });
 
 test("free() of a cell that is being allocated waits for it, then ends it", async () => {

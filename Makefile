@@ -90,6 +90,11 @@ contract: setup ## check the protos, what the seed promised, and that generated 
 promises: setup ## check that every promise of SPECIFICATION.md names tests that exist
 	@node tools/check-specification.ts
 
+.PHONY: coverage
+coverage: setup ## say which faults no test makes happen, and check that each planted bug applies
+	@node tools/check-faults.ts
+	@node tools/check-mutants.ts
+
 .PHONY: unit
 unit: setup ## run the tests that need neither root nor the kernel
 	@$(call run_tests,3m) --test-concurrency=2 $(unit_tests)
@@ -97,6 +102,17 @@ unit: setup ## run the tests that need neither root nor the kernel
 .PHONY: conformance
 conformance: build ## check bin/auraed over the wire and by what the kernel shows (needs root)
 	@$(call run_tests,20m) 'conformance/**/*.test.ts'
+
+.PHONY: faults
+faults: build ## run the tests of the faults of docs/faults.md alone, REPEAT times (needs root)
+	@$(MAKE) -s -C $(shim) check test
+	@for round in $$(seq $(or $(REPEAT),1)); do \
+		$(call run_tests,20m) --test-name-pattern='/\(faults? [0-9]/' 'packages/**/*.test.ts' 'conformance/**/*.test.ts' || exit 1; \
+	done
+
+.PHONY: mutants
+mutants: build ## plant each bug of conformance/mutants, and see that the tests of its fault fail (needs root)
+	@node tools/check-mutants.ts --run $(ONLY)
 
 .PHONY: bench
 bench: build ## measure Start, Allocate and memory, beside the floor of the kernel

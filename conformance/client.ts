@@ -19,7 +19,13 @@ import {
   toBinary,
 } from "@bufbuild/protobuf";
 import { anyUnpack } from "@bufbuild/protobuf/wkt";
-import { Client, credentials, type ServiceError, status } from "@grpc/grpc-js";
+import {
+  Client,
+  type ClientReadableStream,
+  credentials,
+  type ServiceError,
+  status,
+} from "@grpc/grpc-js";
 import type { Daemon } from "./daemon.ts";
 
 /** A client of the wire and nothing else: what it finds, any client finds. */
@@ -63,15 +69,23 @@ export class WireClient implements Disposable {
     method: DescMethodServerStreaming<Input, Output>,
     request: MessageInitShape<Input>,
   ): Promise<readonly MessageShape<Output>[]> {
+    const stream = this.open(method, request);
+    return Array.fromAsync(stream as AsyncIterable<MessageShape<Output>>);
+  }
+
+  /** A stream, to be read at the caller's pace; it asks for no more than is read. */
+  open<Input extends DescMessage, Output extends DescMessage>(
+    method: DescMethodServerStreaming<Input, Output>,
+    request: MessageInitShape<Input>,
+  ): ClientReadableStream<MessageShape<Output>> {
     const { input, output } = method;
-    const stream = this.#client.makeServerStreamRequest<MessageShape<Input>, MessageShape<Output>>(
+    return this.#client.makeServerStreamRequest<MessageShape<Input>, MessageShape<Output>>(
       pathOf(method),
       (message) => Buffer.from(toBinary(input, message)),
       (bytes) => fromBinary(output, bytes),
       create(input, request),
       { deadline: Date.now() + 60_000 },
     );
-    return Array.fromAsync(stream as AsyncIterable<MessageShape<Output>>);
   }
 
   /** Allocate a cell, with what it is asked for. */

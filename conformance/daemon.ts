@@ -1,6 +1,6 @@
 import { execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdtemp, rm } from "node:fs/promises";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { createInterface } from "node:readline";
 import { leftOf } from "./host.ts";
 
@@ -30,6 +30,10 @@ export interface DaemonOptions {
   readonly below?: string;
   /** Its cells outlive it: without `--free-on-exit`. */
   readonly cellsStay?: boolean;
+  /** The text of its configuration file. */
+  readonly config?: string;
+  /** What runs it, a command that execs the one which follows: `unshare --mount`. */
+  readonly through?: readonly string[];
 }
 
 /** Why the tests that need a daemon cannot run here, or false. */
@@ -54,18 +58,21 @@ export async function startDaemon(options: DaemonOptions = {}): Promise<Daemon> 
 /** Start a daemon on directories that are there already; leaving the scope only ends it. */
 export async function spawnDaemon(
   directory: string,
-  { port, env = {}, cellsStay = false }: DaemonOptions = {},
+  { port, env = {}, cellsStay = false, config = "", through = [] }: DaemonOptions = {},
 ): Promise<Daemon> {
+  await writeFile(`${directory}/auraed.toml`, config);
   const pki = `${directory}/pki`;
   const socket = `${directory}/run/aurae.sock`;
   const flags = {
     ...{ "--runtime-dir": `${directory}/run`, "--library-dir": `${directory}/lib` },
     ...{ "--socket": socket, "--ca-crt": `${pki}/ca.crt` },
     ...{ "--server-crt": `${pki}/server.crt`, "--server-key": `${pki}/server.key` },
+    ...{ "--config": `${directory}/auraed.toml` },
     ...(port === undefined ? {} : { "--listen": `127.0.0.1:${port}` }),
   };
   const args = [...Object.entries(flags).flat(), ...(cellsStay ? [] : ["--free-on-exit"])];
-  const child = spawn(`${bin}/auraed`, args, {
+  const [command = "", ...rest] = [...through, `${bin}/auraed`, ...args];
+  const child = spawn(command, rest, {
     stdio: ["ignore", "ignore", "pipe"],
     env: { ...process.env, ...env },
   });

@@ -1,7 +1,8 @@
-export { Cell, type CellState } from "./cells/cell.ts";
+export { Cell } from "./cells/cell.ts";
 export type { CellEvent, CellObserver } from "./cells/cell-event.ts";
 export { type CellName, leafOf, parentOf, parseCellName } from "./cells/cell-name.ts";
 export type { CellSpec } from "./cells/cell-spec.ts";
+export type { CellState } from "./cells/cell-state.ts";
 export { byName, Cells } from "./cells/cells.ts";
 export {
   type ExecutableName,

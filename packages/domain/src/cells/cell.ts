@@ -3,27 +3,13 @@ import { Gate } from "../gate.ts";
 import { type CellObserver, nobody, tellRun } from "./cell-event.ts";
 import type { CellName } from "./cell-name.ts";
 import type { CellSpec } from "./cell-spec.ts";
+import { type CellState, cannot } from "./cell-state.ts";
 import { Ending } from "./ending.ts";
 import type { ExecutableName, ExecutableSpec } from "./executable-spec.ts";
 import { Executables } from "./executables.ts";
 import type { AdoptedCell, CellHost, Enclosure } from "./host.ts";
 import type { Run } from "./run.ts";
 import type { RunEnd } from "./run-end.ts";
-
-/** Each state holds exactly what is true in it, so a freed cell has no enclosure to misuse. */
-export type CellState =
-  | { readonly kind: "unallocated" }
-  | { readonly kind: "allocating"; readonly settled: Gate }
-  | { readonly kind: "allocated"; readonly enclosure: Enclosure }
-  | { readonly kind: "failed"; readonly enclosure: Enclosure; readonly why: string }
-  | {
-      readonly kind: "freeing";
-      readonly enclosure: Enclosure;
-      readonly ending: Ending;
-      readonly done: Promise<void>;
-      readonly why?: string;
-    }
-  | { readonly kind: "freed" };
 
 type Standing = CellState & { readonly kind: "allocated" | "failed" };
 
@@ -73,7 +59,7 @@ export class Cell {
   }
 
   async allocate(host: CellHost): Promise<void> {
-    if (this.#state.kind !== "unallocated") throw this.#cannot("allocate");
+    if (this.#state.kind !== "unallocated") throw cannot("allocate", this);
     const parent = this.parent?.requireAllocated("allocate in");
     const settled = new Gate();
     this.#state = { kind: "allocating", settled };
@@ -168,7 +154,7 @@ export class Cell {
         return;
       case "allocating":
       case "unallocated":
-        throw this.#cannot("free");
+        throw cannot("free", this);
       default:
         before satisfies never;
     }
@@ -177,7 +163,7 @@ export class Cell {
   /** Its enclosure, if something may be put inside. */
   requireAllocated(action: string): Enclosure {
     if (this.#state.kind === "allocated") return this.#state.enclosure;
-    throw this.#cannot(action);
+    throw cannot(action, this);
   }
 
   #watch(enclosure: Enclosure): void {
@@ -243,17 +229,5 @@ export class Cell {
     if (child.state.kind === "allocating") await child.state.settled.wait(never);
     if (child.state.kind !== "unallocated") await child.free(graceMs);
     this.children.delete(child.name);
-  }
-
-  #cannot(action: string): Failure {
-    const { kind } = this.#state;
-    const why =
-      this.#state.kind === "failed" ? `it has failed: ${this.#state.why}` : `it is ${kind}`;
-    return new Failure(
-      "wrong-state",
-      kind === "failed" ? "CELL_FAILED" : "CELL_STATE",
-      `Cannot ${action} cell "${this.name}": ${why}`,
-      { metadata: { cell: this.name } },
-    );
   }
 }

@@ -115,8 +115,9 @@ mutants: build ## plant each bug of conformance/mutants, and see that the tests 
 	@node tools/check-mutants.ts --run $(ONLY)
 
 .PHONY: bench
-bench: build ## measure Start, Allocate and memory, beside the floor of the kernel
+bench: build ## measure Start, Allocate, memory and restarts, beside the floor of the kernel
 	@node bench/bench.ts
+	@node bench/restart.ts
 
 ##@ Work
 

@@ -3,6 +3,7 @@ import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from "no
 import { join } from "node:path";
 import { test } from "node:test";
 import { CellDirectory } from "./cell-directory.ts";
+import { encodeCellFile, parseCellFile } from "./cell-file.ts";
 import { hasReason } from "./testing/has-reason.ts";
 import { assertNothingLeft, settledCensus } from "./testing/leak-oracle.ts";
 import { skipWithoutKernel as skip, warmSetting } from "./testing/linux-setting.ts";
@@ -90,7 +91,7 @@ test("adopt() removes what is left of another boot (fault 16)", { skip }, async 
   await using setting = await warmSetting();
   const cell = await WatchedCell.allocate(setting.host, "web");
   const file = join(setting.runtimeDir, "cells", cell.enclosure.id, "cell.json");
-  const old = readFileSync(file, "utf8").replace(/"bootId":"[^"]*"/, '"bootId":"another"');
+  const old = encodeCellFile({ ...parseCellFile(readFileSync(file)), bootId: "another" });
   await cell.enclosure.end(0);
   setting.plant(cell.enclosure.id, "cell.json", old);
 

@@ -75,7 +75,7 @@ export class CellDirectory {
   read(): { readonly cell: CellFile; readonly isCommitted: boolean } {
     const isCommitted = existsSync(join(this.path, "cell.json"));
     const path = join(this.path, isCommitted ? "cell.json" : "intent.json");
-    return { cell: parseCellFile(readOwnFile(path, maxFileBytes).toString("utf8")), isCommitted };
+    return { cell: parseCellFile(readOwnFile(path, maxFileBytes)), isCommitted };
   }
 
   /** Whether it was made, and then nothing: the daemon died before it had written what it meant. */
@@ -105,7 +105,7 @@ export class CellDirectory {
 
   /** @throws Error that says what is wrong with it */
   readSpec(run: number): ExecutableSpec {
-    return parseExecutableFile(readOwnFile(this.#specPath(run), maxFileBytes).toString("utf8"));
+    return parseExecutableFile(readOwnFile(this.#specPath(run), maxFileBytes));
   }
 
   /** The record of a run, if its supervisor wrote one. @throws Error that says what is wrong with it */

@@ -8,6 +8,7 @@ import {
   parseCellName,
   parseExecutableName,
 } from "@aurae/domain/cells";
+import { asObject, type Json, openJson, sealJson } from "./sealed-json.ts";
 
 /** What is kept of a cell beside it, so that the next daemon knows what it is. */
 export interface CellFile {
@@ -16,14 +17,12 @@ export interface CellFile {
   readonly spec: CellSpec;
 }
 
-const version = 1;
-
-type Json = { readonly [key: string]: unknown };
+/** Before these files had a checksum. */
+const unsealedVersion = 1;
 
 export function encodeCellFile({ name, bootId, spec }: CellFile): string {
   const { limits, shared, labels } = spec;
-  return JSON.stringify({
-    version,
+  return sealJson({
     name,
     bootId,
     limits: Object.fromEntries(Object.entries(limits).map(([key, value]) => [key, encode(value)])),
@@ -33,9 +32,8 @@ export function encodeCellFile({ name, bootId, spec }: CellFile): string {
 }
 
 /** @throws Error that says what is wrong */
-export function parseCellFile(text: string): CellFile {
-  const file = parseObject(text);
-  if (file["version"] !== version) throw new Error(`it is of version ${String(file["version"])}`);
+export function parseCellFile(bytes: Buffer): CellFile {
+  const file = openJson(bytes, unsealedVersion);
   const name = parseCellName(textOf(file, "name"));
   if (typeof name !== "string") throw new Error(`the name ${name.wrong}`);
   return {
@@ -50,13 +48,12 @@ export function parseCellFile(text: string): CellFile {
 }
 
 export function encodeExecutableFile(spec: ExecutableSpec): string {
-  return JSON.stringify({ version, ...spec, env: Object.fromEntries(spec.env) });
+  return sealJson({ ...spec, env: Object.fromEntries(spec.env) });
 }
 
 /** @throws Error that says what is wrong */
-export function parseExecutableFile(text: string): ExecutableSpec {
-  const file = parseObject(text);
-  if (file["version"] !== version) throw new Error(`it is of version ${String(file["version"])}`);
+export function parseExecutableFile(bytes: Buffer): ExecutableSpec {
+  const file = openJson(bytes, unsealedVersion);
   const name = parseExecutableName(textOf(file, "name"));
   if (typeof name !== "string") throw new Error(`the name ${name.wrong}`);
   return {
@@ -110,19 +107,8 @@ function parseKind(text: string): NamespaceKind {
   return kind;
 }
 
-function parseObject(text: string): Json {
-  return asObject(JSON.parse(text), "it");
-}
-
 function objectOf(object: Json, key: string): Json {
   return asObject(object[key], key);
-}
-
-function asObject(value: unknown, what: string): Json {
-  if (typeof value !== "object" || value === null || Array.isArray(value)) {
-    throw new Error(`${what} is no object`);
-  }
-  return Object.fromEntries(Object.entries(value));
 }
 
 function textEntries(object: Json): readonly (readonly [string, string])[] {

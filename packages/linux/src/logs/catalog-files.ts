@@ -8,6 +8,7 @@ import {
 } from "@aurae/domain/cells";
 import { errnoOf, inWords } from "../errno.ts";
 import { readOwnFile } from "../own-file.ts";
+import { openJson, sealJson } from "../sealed-json.ts";
 
 /** A run that has a log. */
 export interface CatalogRun {
@@ -32,14 +33,16 @@ export interface CatalogCell {
   readonly latest: Map<ExecutableName, CatalogRun>;
 }
 
-const version = 1;
-/** A line is about 100 bytes: more runs than any cell will have in a boot. */
+/** Before these files had checksums; lines had no version at all. */
+const unsealedCellVersion = 1;
+const unsealedRunVersion = undefined;
+
+/** A line is about 150 bytes: more runs than any cell will have in a boot. */
 const maxFileBytes = 256 * 1024 * 1024;
 
 export function encodeCell(cell: Omit<CatalogCell, "latest">): string {
   const { name, bootId, sequence, allocatedAtMs, freedAtMs } = cell;
-  return JSON.stringify({
-    version,
+  return sealJson({
     name,
     bootId,
     sequence,
@@ -49,7 +52,7 @@ export function encodeCell(cell: Omit<CatalogCell, "latest">): string {
 }
 
 export function encodeRun({ run, executable, pid, startedAtNs }: CatalogRun): string {
-  return `${JSON.stringify({ run, executable, pid, startedAtNs: String(startedAtNs) })}\n`;
+  return `${sealJson({ run, executable, pid, startedAtNs: String(startedAtNs) })}\n`;
 }
 
 export interface CatalogContent {
@@ -76,7 +79,7 @@ export function readCatalogCell(
 
 function readCell(directory: string, id: string, warn: (message: string) => void): CatalogCell {
   try {
-    return parseCell(readText(join(directory, "cell.json")), id);
+    return parseCell(readOwnFile(join(directory, "cell.json"), maxFileBytes), id);
   } catch (cause) {
     warn(`Cannot read whose logs are in ${directory}: ${inWords(cause)}`);
     const touchedAtMs = statSync(directory).mtimeMs;
@@ -85,9 +88,9 @@ function readCell(directory: string, id: string, warn: (message: string) => void
   }
 }
 
-function parseCell(text: string, id: string): CatalogCell {
-  const { version: found, name, bootId, sequence, allocatedAt, freedAt } = parseFields(text);
-  if (found !== version) throw new Error(`it is of version ${String(found)}`);
+function parseCell(bytes: Buffer, id: string): CatalogCell {
+  const file = openJson(bytes, unsealedCellVersion);
+  const { name, bootId, sequence, allocatedAt, freedAt } = file;
   return {
     id,
     name: readName(name),
@@ -101,7 +104,7 @@ function parseCell(text: string, id: string): CatalogCell {
 
 function readRuns(path: string, warn: (message: string) => void): string {
   try {
-    return readText(path);
+    return readOwnFile(path, maxFileBytes).toString("utf8");
   } catch (cause) {
     if (errnoOf(cause) !== "ENOENT") warn(`Cannot read ${path}: ${inWords(cause)}`);
     return "";
@@ -128,17 +131,12 @@ function parseRuns(
 }
 
 function parseRun(line: string): CatalogRun {
-  const { run, executable, pid, startedAtNs } = parseFields(line);
+  const file = openJson(Buffer.from(line), unsealedRunVersion);
+  const { run, executable, pid, startedAtNs } = file;
   const name = parseExecutableName(String(executable));
   if (typeof name !== "string") throw new Error(`the name of the executable ${name.wrong}`);
   if (typeof run !== "number" || typeof pid !== "number") throw new Error("it names no run");
   return { run, executable: name, pid, startedAtNs: BigInt(String(startedAtNs)) };
-}
-
-function parseFields(text: string): Readonly<Record<string, unknown>> {
-  const value: unknown = JSON.parse(text);
-  if (typeof value !== "object" || value === null) throw new Error("it is no object");
-  return Object.fromEntries(Object.entries(value));
 }
 
 function readName(value: unknown): CellName {
@@ -151,8 +149,4 @@ function readTime(value: unknown): number {
   const time = Date.parse(String(value));
   if (Number.isNaN(time)) throw new Error(`${String(value)} is no time`);
   return time;
-}
-
-function readText(path: string): string {
-  return readOwnFile(path, maxFileBytes).toString("utf8");
 }

@@ -43,6 +43,13 @@ export function pidsOf(daemon: Place, cell: string, executable: string): readonl
   return text.split("\n").filter(Boolean).map(Number);
 }
 
+/** The launcher of a daemon: it outlives it. */
+export function launcherOf({ directory }: Place): number {
+  const name = `${directory}/run/launcher.sock`;
+  const pid = readdirSync("/proc").find((each) => commandOf(each).split("\0")[1] === name);
+  return Number(pid ?? Number.NaN);
+}
+
 /** The namespaces of a process, each as the kernel names it: "pid:[4026531836]". */
 export function namespacesOf(pid: number | "self"): readonly string[] {
   return namespaceKinds.map((kind) => readlinkSync(`/proc/${pid}/ns/${kind}`));

@@ -32,6 +32,8 @@ export async function prepareSocketPlace(path: string): Promise<SocketPlace> {
   const found = lstat(path);
   if (found !== undefined) await refuseUnlessStale(path, found);
   removeStale(temporaryPath);
+  // Its inode may be the last that this one can have (fault 24).
+  removeStale(path);
   return { path, temporaryPath };
 }
 
@@ -87,9 +89,9 @@ async function tryToConnect(path: string): Promise<Error | undefined> {
   }
 }
 
-/** What an earlier daemon with our pid has left when it was killed in between. */
-function removeStale(temporaryPath: string): void {
-  if (lstat(temporaryPath)?.isSocket()) unlinkSync(temporaryPath);
+/** What an earlier daemon has left, under the name of all or, killed in between, under ours. */
+function removeStale(path: string): void {
+  if (lstat(path)?.isSocket()) unlinkSync(path);
 }
 
 function lstat(path: string): Stats | undefined {

@@ -1,9 +1,9 @@
 import { readFileSync } from "node:fs";
-import { fileURLToPath } from "node:url";
 import { Cells } from "@aurae/domain/cells";
 import { Failure } from "@aurae/domain/errors";
 import { LogHistory, Logs } from "@aurae/domain/observe";
 import { defaultRetention, FileLogStore, LinuxHost, openLock } from "@aurae/linux";
+import { shimDirectory as shimDir } from "#shim-directory";
 import { isEndingSoon, readTlsFiles, type TlsFiles } from "./access/tls-files.ts";
 import type { Config } from "./config/config.ts";
 import { type Command, parseFlags, usage } from "./config/flags.ts";
@@ -20,8 +20,6 @@ import { ServiceManager } from "./process/service-manager.ts";
 import { requireShim } from "./process/shim-programs.ts";
 import { Signals } from "./process/signals.ts";
 import { Front, stopTimeoutMs } from "./server/front.ts";
-
-const shimDir = fileURLToPath(new URL("../../../native/cell-shim/build", import.meta.url));
 
 /** Between SIGTERM and SIGKILL for what runs in cells that end with the daemon. */
 const freeGraceMs = 10_000;

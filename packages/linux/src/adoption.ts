@@ -1,6 +1,7 @@
 import { readdirSync } from "node:fs";
 import { join } from "node:path";
 import type { AdoptedCell } from "@aurae/domain/cells";
+import { failpoint } from "@aurae/domain/failpoints";
 import { readRuns } from "./adopted-runs.ts";
 import { CellDirectory } from "./cell-directory.ts";
 import type { CellFile } from "./cell-file.ts";
@@ -37,9 +38,11 @@ export interface AdoptionOptions {
  */
 export async function adoptCells(options: AdoptionOptions): Promise<readonly AdoptedCell[]> {
   const found = readdirSync(options.cellsDir).flatMap((id) => readCell(options, id));
+  failpoint("recover.1.found");
   found.sort((one, other) => (one.file.name < other.file.name ? -1 : 1));
   // All at once: one that hangs costs its deadline, and not the others theirs.
   const met = (await Promise.all(found.map((cell) => meet(options, cell)))).flat();
+  failpoint("recover.2.met");
   const adopted: AdoptedCell[] = [];
   // Children first when something has to go, parents first when they are told of.
   for (const cell of met.toReversed()) {
@@ -115,15 +118,18 @@ async function settle(options: AdoptionOptions, cell: MetCell): Promise<AdoptedC
   catalog.cellAdopted(id, file.name);
   const dropping = dropUnfinishedStarts(directory, answer, options.warn);
   await isDoneWithin(options.endTimeoutMs, dropping);
+  failpoint("recover.3.dropped");
   const open = answer.kind === "answers" ? answer.state.runs : [];
   const runs = readRuns(directory, { supervisor: answer.kind, open }, options.warn);
   if (answer.kind === "silent") enclosure.serve(answer.supervisor, undefined, runs.open);
   const isUnwanted = !isCommitted || directory.isEnding;
   const unended = isUnwanted ? await rollOn(options, cell) : undefined;
+  failpoint("recover.4.rolled");
   if (isUnwanted && unended === undefined) return undefined;
   const failed = unended ?? whyFailed(answer);
   if (failed !== undefined) enclosure.markFailed(failed);
   await takeOver(options, cell);
+  failpoint("recover.5.taken");
   for (const { report } of runs.known) {
     // Without a pid there was a record that could not be read: the catalog knows better.
     if (report.pid !== 0) catalog.runFound(id, report, report.end === undefined);

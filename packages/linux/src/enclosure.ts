@@ -8,10 +8,16 @@ import {
   toArgv,
   toEnvironment,
 } from "@aurae/domain/cells";
-import { Failure } from "@aurae/domain/errors";
+import { failpoint } from "@aurae/domain/failpoints";
 import type { CellDirectory } from "./cell-directory.ts";
 import type { CellCgroups } from "./cgroup/cell-cgroups.ts";
-import { describeSilence, explain, isRefused } from "./enclosure-failure.ts";
+import {
+  describeSilence,
+  type EnclosureState,
+  explain,
+  isRefused,
+  notLive,
+} from "./enclosure-failure.ts";
 import { errnoOf, inWords } from "./errno.ts";
 import type { LogCatalog } from "./logs/log-catalog.ts";
 import { News } from "./news.ts";
@@ -50,7 +56,7 @@ export class LinuxEnclosure implements Enclosure, SupervisorWatcher {
   readonly #stops = new Stops();
   #supervisor: Supervisor | undefined;
   #init: ProcessIdentity | undefined;
-  #state: "live" | "failed" | "ending" | "ended" = "live";
+  #state: EnclosureState = "live";
   #why = "";
   /** Whether the supervisor has said that nothing is left. */
   #hasEnded = false;
@@ -120,13 +126,19 @@ export class LinuxEnclosure implements Enclosure, SupervisorWatcher {
     const what = `Cannot end cell "${this.name}"`;
     try {
       this.#markEnding(graceMs);
+      failpoint("free.1.intent");
       await this.#endProcesses(graceMs);
+      failpoint("free.6.mounts");
       await Promise.allSettled(this.#starts);
       await this.#news.told;
       await cgroups.remove();
+      failpoint("free.7.cgroups");
       directory.remove();
+      failpoint("free.9.state");
       catalog.cellFreed(this.id);
+      failpoint("free.8.logs");
       await this.#supervisor?.left();
+      failpoint("free.5.supervisor");
     } catch (cause) {
       throw explain(what, cause, this.#supervisor);
     }
@@ -172,10 +184,12 @@ export class LinuxEnclosure implements Enclosure, SupervisorWatcher {
     const { directory, catalog } = this.#parts;
     try {
       directory.writeSpec(run, spec);
+      failpoint("start.1.intent");
       this.#runs.begin(run, spec.name);
       const started = await this.#ask(supervisor, run, spec);
       this.#runs.started(run, spec.name, started);
       catalog.runStarted(this.id, { run, executable: spec.name, ...started });
+      failpoint("start.6.recorded");
       return started;
     } catch (cause) {
       await this.#runs.forget(run, spec.name);
@@ -211,6 +225,7 @@ export class LinuxEnclosure implements Enclosure, SupervisorWatcher {
 
   async #stop(run: number, graceMs: number): Promise<void> {
     const supervisor = this.#supervisor;
+    failpoint("stop.1.intent");
     if (supervisor !== undefined && !supervisor.isLost && !this.#hasEnded) {
       try {
         await supervisor.stop(run, constants.signals.SIGTERM, graceMs);
@@ -223,6 +238,7 @@ export class LinuxEnclosure implements Enclosure, SupervisorWatcher {
       }
     }
     await this.#news.told;
+    failpoint("stop.7.committed");
   }
 
   async #endProcesses(graceMs: number): Promise<void> {
@@ -272,18 +288,7 @@ export class LinuxEnclosure implements Enclosure, SupervisorWatcher {
   }
 
   #requireLive(what: string): Supervisor {
-    const metadata = { cell: this.name };
-    switch (this.#state) {
-      case "live":
-        if (this.#supervisor !== undefined) return this.#supervisor;
-        throw new Failure("wrong-state", "CELL_STATE", `${what}: it is not whole`, { metadata });
-      case "failed":
-        throw new Failure("wrong-state", "CELL_FAILED", `${what}: ${this.#why}`, { metadata });
-      case "ending":
-      case "ended":
-        throw new Failure("wrong-state", "CELL_STATE", `${what}: the cell is ending`, { metadata });
-      default:
-        return this.#state satisfies never;
-    }
+    if (this.#state === "live" && this.#supervisor !== undefined) return this.#supervisor;
+    throw notLive(what, this.name, this.#state, this.#why);
   }
 }

@@ -13,6 +13,7 @@ import {
   namespaceKinds,
 } from "@aurae/domain/cells";
 import { Failure } from "@aurae/domain/errors";
+import { failpoint } from "@aurae/domain/failpoints";
 import { adoptCells } from "./adoption.ts";
 import { readBootId } from "./boot-id.ts";
 import { CellDirectory } from "./cell-directory.ts";
@@ -115,8 +116,10 @@ export class LinuxHost implements CellHost, AsyncDisposable {
       await using undo = new AsyncDisposableStack();
       const parts = this.#make(request, undo, connecting);
       const enclosure = new LinuxEnclosure(parts);
+      const socket = await connecting;
+      failpoint("allocate.4.supervisor");
       const { supervisor, init } = await Supervisor.enclose(
-        await connecting,
+        socket,
         this.#addressOf(parts, enclosure),
         this.#orderFor(request, parts, parentInit),
       );
@@ -125,8 +128,10 @@ export class LinuxHost implements CellHost, AsyncDisposable {
         await supervisor.end(0);
         await supervisor.left();
       });
+      failpoint("allocate.6.ready");
       parts.cgroups.countExecutables();
       parts.directory.commit();
+      failpoint("allocate.7.committed");
       undo.move();
       this.#enclosures.add(enclosure);
       return enclosure;
@@ -185,6 +190,7 @@ export class LinuxHost implements CellHost, AsyncDisposable {
     // Registered before each step: a step that failed half-way is undone as well.
     undo.defer(() => parts.directory.remove());
     parts.directory.make({ name, spec, bootId: this.#bootId });
+    failpoint("allocate.1.intent");
     undo.defer(() => catalog.cellRefused(id));
     catalog.cellAllocated(id, name);
     undo.defer(() => hangUp(connecting));

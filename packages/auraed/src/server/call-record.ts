@@ -1,3 +1,5 @@
+import type { FailpointName } from "@aurae/domain/failpoint-names";
+import { failpoint } from "@aurae/domain/failpoints";
 import { type Deadline, status } from "@grpc/grpc-js";
 import type { Logger } from "pino";
 import type { CallSubject } from "../services/service-impl.ts";
@@ -61,8 +63,18 @@ export class CallRecord {
       },
       "call",
     );
+    const point = this.#code === status.OK ? replies.get(this.#method) : undefined;
+    if (point !== undefined) failpoint(point);
   }
 }
+
+/** The last step of each mutation: its answer has been sent. */
+const replies: ReadonlyMap<string, FailpointName> = new Map([
+  ["runtime.CellService/Allocate", "allocate.8.replied"],
+  ["runtime.CellService/Start", "start.7.replied"],
+  ["runtime.CellService/Stop", "stop.8.replied"],
+  ["runtime.CellService/Free", "free.10.replied"],
+]);
 
 /** Names as they came, shortened: a call that is refused for its names is logged with them. */
 function readSubject(message: unknown): CallSubject {

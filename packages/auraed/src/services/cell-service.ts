@@ -8,6 +8,7 @@ import {
   parseGrace,
   Violations,
 } from "@aurae/domain/cells";
+import { failpoint } from "@aurae/domain/failpoints";
 import type { ServiceImpl } from "./service-impl.ts";
 import { toCellStatus } from "./to-cell-status.ts";
 import { toExecutableStatus, toRunEnd } from "./to-executable-status.ts";
@@ -17,6 +18,7 @@ export function cellService(cells: Cells): ServiceImpl<typeof CellService> {
   return {
     async allocate(request, { signal }) {
       const { name, spec } = parseCell(request.cell);
+      failpoint("allocate.0.decoded");
       const cell = await cells.allocate(name, spec, signal);
       return { cellName: cell.name, cgroupV2: cells.cgroupV2 };
     },
@@ -26,12 +28,14 @@ export function cellService(cells: Cells): ServiceImpl<typeof CellService> {
       const name = takeCellName(request.cellName, violations);
       const graceMs = parseGrace("grace_ms", request.graceMs, violations);
       violations.throwIfAny("free cell");
+      failpoint("free.0.decoded");
       await cells.free(required(name), graceMs, signal);
       return {};
     },
 
     async start(request, { signal }) {
       const { cell, spec } = parseExecutable(request.executable);
+      failpoint("start.0.decoded");
       const { pid, run } = await cells.start(cell, spec, signal);
       return { pid: BigInt(pid), run: BigInt(run) };
     },
@@ -42,6 +46,7 @@ export function cellService(cells: Cells): ServiceImpl<typeof CellService> {
       const executable = takeExecutableName(request.executableName, violations);
       const graceMs = parseGrace("grace_ms", request.graceMs, violations);
       violations.throwIfAny("stop executable");
+      failpoint("stop.0.decoded");
       const end = await cells.stop(required(name), required(executable), graceMs, signal);
       return { end: toRunEnd(end) };
     },

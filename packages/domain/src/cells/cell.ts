@@ -1,3 +1,4 @@
+import { failpoint } from "@aurae/domain/failpoints";
 import { Failure } from "../errors.ts";
 import { Gate } from "../gate.ts";
 import { type CellObserver, nobody, tellRun } from "./cell-event.ts";
@@ -144,6 +145,7 @@ export class Cell {
         this.#observe({ kind: "freeing", cell: this.name, graceMs });
         const ending = new Ending(enclosure, graceMs);
         this.#state = { kind: "freeing", enclosure, ending, done: promise };
+        failpoint("free.2.refusing");
         this.#release(before, ending, graceMs).then(resolve, reject);
         return promise;
       }

@@ -1,5 +1,6 @@
 import { dirname, join } from "node:path";
 import type { CellName, Limits } from "@aurae/domain/cells";
+import { failpoint } from "@aurae/domain/failpoints";
 import { CellCgroups } from "./cell-cgroups.ts";
 import type { CgroupFiles } from "./cgroup-files.ts";
 import { wantsCpuset } from "./cpuset.ts";
@@ -92,9 +93,11 @@ export class Cgroups {
     const cgroups = this.open(cell, asksForCpuset);
     try {
       cgroups.make();
+      failpoint("allocate.2.cgroups");
       for (const write of writes) {
         applyLimit(this.#files, cell, this.#cellDirectory(write.controller, cell), write);
       }
+      failpoint("allocate.3.limits");
       cgroups.makeInit();
       return cgroups;
     } catch (cause) {

@@ -1,6 +1,7 @@
 import type { Socket } from "node:net";
 import { constants } from "node:os";
 import { Failure } from "@aurae/domain/errors";
+import { failpoint } from "@aurae/domain/failpoints";
 import { inWords } from "../errno.ts";
 import { MalformedBytes } from "./bytes.ts";
 import { Channel, ChannelClosed, LaunchRefused, Refused } from "./channel.ts";
@@ -95,7 +96,7 @@ export class Supervisor {
       const payload = enclosePayload(enclose);
       // Both at once: the supervisor reads what we ask right after our hello.
       const [, init] = await Promise.all([
-        channel.hello,
+        channel.hello.then(() => failpoint("allocate.5.identity")),
         channel.request(types.enclose, payload, types.enclosed, readEnclosed),
       ]);
       return { supervisor, init };
@@ -142,7 +143,9 @@ export class Supervisor {
     if (payload.length > maxPayloadBytes) {
       throw new Refused({ step: "exec", errno: constants.errno.E2BIG });
     }
-    return this.#openChannel.request(types.start, payload, types.started, readStarted);
+    const answer = this.#openChannel.request(types.start, payload, types.started, readStarted);
+    failpoint("start.3.sent");
+    return answer;
   }
 
   /** @throws Refused, or ChannelClosed when the supervisor is lost */

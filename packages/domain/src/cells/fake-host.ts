@@ -24,6 +24,8 @@ export class FakeHost implements CellHost {
   /** Fails the next call whose log line it equals, once. */
   failOn: string | undefined;
   readonly enclosures: Map<CellName, FakeEnclosure> = new Map();
+  /** How long a call takes: others have their turn meanwhile. */
+  turn: () => Promise<unknown> = () => Promise.resolve();
   /** The names of what an earlier daemon left. */
   left: readonly CellName[] = [];
 
@@ -49,7 +51,7 @@ export class FakeHost implements CellHost {
   /** Write down a call, give others their turn, and fail it if asked to. */
   async note(call: string): Promise<void> {
     this.log.push(call);
-    await Promise.resolve();
+    await this.turn();
     if (this.failOn !== call) return;
     this.failOn = undefined;
     throw new Failure("host", "HOST_FAILED", `Cannot ${call}: asked to fail`);

@@ -1,4 +1,5 @@
 import { globSync, readFileSync } from "node:fs";
+import { faultsIn } from "./fault-titles.ts";
 
 /**
  * Every row of docs/faults.md is named by a test ("… (fault 45)" at the end of its title), or says why it
@@ -15,8 +16,8 @@ const sources = [
 const rows = readFileSync(`${root}/docs/faults.md`, "utf8").split("\n").flatMap(toRow);
 const holders = new Map<number, string[]>();
 for (const file of globSync(sources, { cwd: root, exclude: ["**/node_modules", "**/build"] })) {
-  for (const [title, numbers = ""] of titlesIn(readFileSync(`${root}/${file}`, "utf8")))
-    for (const number of toNumbers(numbers)) add(number, `${file}: ${title}`);
+  for (const title of titlesIn(readFileSync(`${root}/${file}`, "utf8")))
+    for (const number of faultsIn(title)) add(number, `${file}: ${title}`);
 }
 
 const known = new Set(rows.map(({ number }) => number));
@@ -43,18 +44,11 @@ function toRow(line: string): readonly { readonly number: number; readonly why: 
   return number === undefined ? [] : [{ number: Number(number), why: why ?? "" }];
 }
 
-function titlesIn(text: string): readonly (readonly [string, string | undefined])[] {
-  return [...text.matchAll(/["'`]([^"'`\n]* )?\(faults? ([0-9][^)]*)\)/g)].map(
-    ([, title, numbers]) => [title?.trim() ?? "", numbers] as const,
+/** Text in quotes that names a fault; a comment that does is no test. */
+function titlesIn(text: string): readonly string[] {
+  return [...text.matchAll(/["'`](?:[^"'`\n]* )?\(faults? [0-9][^)]*\)/g)].map(([title]) =>
+    title.slice(1),
   );
-}
-
-/** "45", "61, 67", "88 and 89", "1–4". */
-function toNumbers(text: string): readonly number[] {
-  return text.split(/, | and /).flatMap((part) => {
-    const [first = 0, last = first] = part.split("–").map(Number);
-    return Array.from({ length: last - first + 1 }, (_, index) => first + index);
-  });
 }
 
 function add(number: number, holder: string): void {

@@ -18,6 +18,7 @@ import {
 } from "node:fs";
 import { basename, dirname, join, resolve } from "node:path";
 import { run as runTests } from "node:test";
+import { faultsIn } from "./fault-titles.ts";
 
 interface Mutant {
   readonly name: string;
@@ -91,18 +92,15 @@ async function plant(mutant: Mutant): Promise<readonly string[]> {
   try {
     must(run(copy, "make", ["-s", "-C", "native/cell-shim", "all"]));
     const failed = await failuresOf(tests);
-    const strange = failed.filter((title) => !faults.some((fault) => holds(title, fault)));
+    const strange = failed.filter(
+      (title) => !faultsIn(title).some((fault) => faults.includes(String(fault))),
+    );
     console.log(`${name}: ${failed.length} failed`);
     if (failed.length === 0) return [`${name} is seen by no test`];
     return strange.map((title) => `${name} makes another test fail: ${title}`);
   } finally {
     must(run(copy, "git", ["apply", "-R", path]));
   }
-}
-
-function holds(title: string, fault: string): boolean {
-  const numbers = /\(faults? ([0-9][^)]*)\)/.exec(title)?.[1] ?? "";
-  return numbers.split(/[^0-9]+/).includes(fault);
 }
 
 /** The titles of the tests that fail in the copy. One whose subtests fail says no more than they do. */

@@ -34,6 +34,8 @@ export class FakeHost implements CellHost {
     if (parent !== undefined && ![...this.enclosures.values()].some((each) => each === parent)) {
       throw new Failure("host", "HOST_FAILED", `Cannot enclose "${name}": its parent has ended`);
     }
+    if (this.enclosures.has(name))
+      throw new Failure("host", "HOST_FAILED", `Cannot enclose "${name}": it is there`);
     const enclosure = new FakeEnclosure(this, name);
     this.enclosures.set(name, enclosure);
     return enclosure;

@@ -283,6 +283,7 @@ void cell_end(uint32_t request, uint32_t grace_ms)
 	if (!cell.ending || deadline < cell.deadline)
 		cell.deadline = deadline;
 	cell.ending = true;
+	cell.killed = false; /* asked again, it kills again */
 	each_run(run)
 		run_stop(run, SIGTERM, cell.deadline);
 }

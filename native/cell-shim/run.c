@@ -174,11 +174,12 @@ void run_kill(struct run *run)
 	run_update(run);
 }
 
-/* Ask a run to end by `deadline`; asked again, the nearer deadline holds. */
+/* Ask a run to end by `deadline`. Asked again the nearer one holds, and what was killed is killed anew. */
 void run_stop(struct run *run, int number, int64_t deadline)
 {
 	if (!run->stopping || deadline < run->deadline)
 		run->deadline = deadline;
+	run->killed &= !run->stopping;
 	run->stopping = true;
 	run->stop_signal = number;
 	/* One that is still on its way in gets the signal when it is there. */

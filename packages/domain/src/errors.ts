@@ -5,6 +5,7 @@ export type FailureKind =
   | "exists"
   | "wrong-state"
   | "exhausted"
+  | "too-slow"
   | "unavailable"
   | "cancelled"
   | "host";
@@ -38,6 +39,7 @@ export const failureReasons = [
   "ARGUMENTS_TOO_LONG",
   "CELL_LIMIT_REACHED",
   "NODE_LIMIT_REACHED",
+  "PROCESSES_UNINTERRUPTIBLE",
   "DAEMON_STOPPING",
   "CALLER_LEFT",
   "HOST_FAILED",

@@ -9,8 +9,6 @@ import {
   toEnvironment,
 } from "@aurae/domain/cells";
 import { failpoint } from "@aurae/domain/failpoints";
-import type { CellDirectory } from "./cell-directory.ts";
-import type { CellCgroups } from "./cgroup/cell-cgroups.ts";
 import {
   describeSilence,
   type EnclosureState,
@@ -18,26 +16,15 @@ import {
   isRefused,
   notLive,
 } from "./enclosure-failure.ts";
+import type { EnclosureParts } from "./enclosure-parts.ts";
 import { errnoOf, inWords } from "./errno.ts";
-import type { LogCatalog } from "./logs/log-catalog.ts";
 import { News } from "./news.ts";
 import { OpenRuns } from "./open-runs.ts";
 import { ChannelClosed } from "./shim/channel.ts";
 import type { ProcessIdentity, RunNews, SupervisorState } from "./shim/messages.ts";
 import type { Supervisor, SupervisorWatcher } from "./shim/supervisor.ts";
 import { Stops } from "./stops.ts";
-
-/** What a cell is made of, and what it is entered in. */
-export interface EnclosureParts {
-  readonly id: string;
-  readonly name: CellName;
-  readonly directory: CellDirectory;
-  readonly cgroups: CellCgroups;
-  readonly catalog: LogCatalog;
-  readonly warn: (message: string) => void;
-  /** Told once, when nothing of it is left. */
-  readonly ended: (enclosure: LinuxEnclosure) => void;
-}
+import { awaitEnd } from "./unended.ts";
 
 /**
  * A cell on this machine: directories, cgroups, and a supervisor that does the work.
@@ -112,38 +99,29 @@ export class LinuxEnclosure implements Enclosure, SupervisorWatcher {
   }
 
   async stop(run: number, graceMs: number): Promise<void> {
+    const what = `Cannot stop run ${run} in cell "${this.name}"`;
+    const timeoutMs = graceMs + this.#parts.killTimeoutMs;
+    const done = this.#stops.settle(run, this.#stop(run, graceMs));
     try {
-      await this.#stops.settle(run, this.#stop(run, graceMs));
+      await awaitEnd({ what, timeoutMs, done, processes: () => this.#runs.processes(run) });
     } catch (cause) {
-      throw explain(`Cannot stop run ${run} in cell "${this.name}"`, cause, this.#supervisor);
+      throw explain(what, cause, this.#supervisor);
     }
   }
 
   async end(graceMs: number): Promise<void> {
     if (this.#state === "ended") return;
     this.#state = "ending";
-    const { directory, cgroups, catalog, ended } = this.#parts;
+    const { cgroups, killTimeoutMs } = this.#parts;
     const what = `Cannot end cell "${this.name}"`;
+    const timeoutMs = graceMs + killTimeoutMs;
+    this.#markEnding(graceMs);
+    const done = this.#end(graceMs);
     try {
-      this.#markEnding(graceMs);
-      failpoint("free.1.intent");
-      await this.#endProcesses(graceMs);
-      failpoint("free.6.mounts");
-      await Promise.allSettled(this.#starts);
-      await this.#news.told;
-      await cgroups.remove();
-      failpoint("free.7.cgroups");
-      directory.remove();
-      failpoint("free.9.state");
-      catalog.cellFreed(this.id);
-      failpoint("free.8.logs");
-      await this.#supervisor?.left();
-      failpoint("free.5.supervisor");
+      await awaitEnd({ what, timeoutMs, done, processes: () => cgroups.processes() });
     } catch (cause) {
       throw explain(what, cause, this.#supervisor);
     }
-    this.#state = "ended";
-    ended(this);
   }
 
   /* What the supervisor tells. */
@@ -239,6 +217,25 @@ export class LinuxEnclosure implements Enclosure, SupervisorWatcher {
     }
     await this.#news.told;
     failpoint("stop.7.committed");
+  }
+
+  async #end(graceMs: number): Promise<void> {
+    const { directory, cgroups, catalog, ended } = this.#parts;
+    failpoint("free.1.intent");
+    await this.#endProcesses(graceMs);
+    failpoint("free.6.mounts");
+    await Promise.allSettled(this.#starts);
+    await this.#news.told;
+    await cgroups.remove();
+    failpoint("free.7.cgroups");
+    directory.remove();
+    failpoint("free.9.state");
+    catalog.cellFreed(this.id);
+    failpoint("free.8.logs");
+    await this.#supervisor?.left();
+    failpoint("free.5.supervisor");
+    this.#state = "ended";
+    ended();
   }
 
   async #endProcesses(graceMs: number): Promise<void> {

@@ -22,7 +22,8 @@ import { Cgroups } from "./cgroup/cgroups.ts";
 import { wantsCpuset } from "./cgroup/cpuset.ts";
 import { findHierarchies, kernelPaths } from "./cgroup/hierarchy.ts";
 import { nodeOf } from "./cgroup/layout.ts";
-import { type EnclosureParts, LinuxEnclosure } from "./enclosure.ts";
+import { LinuxEnclosure } from "./enclosure.ts";
+import type { EnclosureParts } from "./enclosure-parts.ts";
 import { firstFailure, toHostFailure } from "./host-failure.ts";
 import type { FileLogStore } from "./logs/file-log-store.ts";
 import { Launcher } from "./shim/launcher.ts";
@@ -49,6 +50,8 @@ export interface LinuxHostOptions {
   readonly answerTimeoutMs?: number;
   /** How long one that was being ended may keep `adopt` from answering; 10,000 when absent. */
   readonly endTimeoutMs?: number;
+  /** How long what was killed may take to be gone before who waits is told; 10,000 when absent. */
+  readonly killTimeoutMs?: number;
   /** What is odd but no reason to stop, one sentence each; for the log. */
   readonly warn: (message: string) => void;
 }
@@ -77,7 +80,7 @@ export class LinuxHost implements CellHost, AsyncDisposable {
   readonly #socketPath: string;
   /** /sys, and cgroups that are mounted elsewhere: cells see them, and change nothing. */
   readonly #readOnlyPaths: readonly string[];
-  readonly #enclosures = new Set<LinuxEnclosure>();
+  readonly #enclosures = new Map<string, LinuxEnclosure>();
 
   /** @throws Failure `wrong-state` when a directory is too long for sockets, or no cgroups are mounted */
   constructor(options: LinuxHostOptions) {
@@ -133,7 +136,7 @@ export class LinuxHost implements CellHost, AsyncDisposable {
       parts.directory.commit();
       failpoint("allocate.7.committed");
       undo.move();
-      this.#enclosures.add(enclosure);
+      this.#enclosures.set(enclosure.id, enclosure);
       return enclosure;
     } catch (cause) {
       const doing = `the allocation of cell "${request.name}"`;
@@ -153,7 +156,7 @@ export class LinuxHost implements CellHost, AsyncDisposable {
       addressOf: (parts, enclosure) => this.#addressOf(parts, enclosure),
     });
     for (const { enclosure } of adopted) {
-      if (enclosure instanceof LinuxEnclosure) this.#enclosures.add(enclosure);
+      if (enclosure instanceof LinuxEnclosure) this.#enclosures.set(enclosure.id, enclosure);
     }
     return adopted;
   }
@@ -173,7 +176,7 @@ export class LinuxHost implements CellHost, AsyncDisposable {
 
   /** Hang up on every supervisor. The cells go on. */
   async [Symbol.asyncDispose](): Promise<void> {
-    for (const enclosure of this.#enclosures) enclosure.leave();
+    for (const enclosure of this.#enclosures.values()) enclosure.leave();
     this.#enclosures.clear();
   }
 
@@ -229,8 +232,9 @@ export class LinuxHost implements CellHost, AsyncDisposable {
       directory: new CellDirectory(join(this.#cellsDir, id), keptRuns),
       cgroups: this.#cgroups.open(name, asksForCpuset),
       catalog,
+      killTimeoutMs: this.#options.killTimeoutMs ?? 10_000,
       warn: this.#options.warn,
-      ended: (enclosure) => this.#enclosures.delete(enclosure),
+      ended: () => this.#enclosures.delete(id),
     };
   }
 

@@ -84,6 +84,13 @@ export class OpenRuns {
     if (oldest !== undefined) this.#forgetLog(oldest);
   }
 
+  /** The pids of a run, as far as its directory is its own still. */
+  processes(run: number): readonly string[] {
+    const executable = this.#runs.get(run)?.executable;
+    if (executable === undefined || this.#leaves.get(executable) !== run) return [];
+    return this.#options.cgroups.processes(executable);
+  }
+
   /** Catch up with what happened while nobody listened. */
   reconnected(state: SupervisorState): void {
     const known = new Set(state.runs.map(({ record }) => record.run));

@@ -974,7 +974,11 @@ export const CellService: GenService<{
    *
    * Errors: INVALID_ARGUMENT  the name or the grace is malformed
    *         NOT_FOUND         no cell has that name
-   *         UNAVAILABLE       the supervisor does not answer; Free can be tried again
+   *         UNAVAILABLE       the supervisor does not answer, or does not end what is left; Free can be
+   *                           tried again
+   *         DEADLINE_EXCEEDED 10 s after the grace, what was killed waits in the kernel
+   *                           (PROCESSES_UNINTERRUPTIBLE names the pids); it ends by itself when the
+   *                           kernel lets go, the cell is FAILED, and Free can be tried again
    *         INTERNAL          something could not be removed; it is named, the cell is FAILED, and Free
    *                           can be tried again
    *
@@ -1013,7 +1017,11 @@ export const CellService: GenService<{
    *
    * Errors: INVALID_ARGUMENT  a name or the grace is malformed
    *         NOT_FOUND         no such cell or executable
-   *         UNAVAILABLE       the supervisor of the cell does not answer; Stop can be tried again
+   *         UNAVAILABLE       the supervisor of the cell does not answer, or does not end what is left;
+   *                           Stop can be tried again
+   *         DEADLINE_EXCEEDED 10 s after the grace, what was killed waits in the kernel
+   *                           (PROCESSES_UNINTERRUPTIBLE names the pids); it is STOPPING, ends by itself
+   *                           when the kernel lets go, and Stop can be tried again
    *         INTERNAL          the host failed, or cannot say how it ended
    *
    * @generated from rpc runtime.CellService.Stop

@@ -5,7 +5,7 @@ import { toStatus } from "./status.ts";
 
 /** Numbers of the wire: they are what clients know. */
 const codes: Readonly<Record<FailureKind, number>> = {
-  ...{ cancelled: 1, invalid: 3, "not-found": 5, exists: 6 },
+  ...{ cancelled: 1, invalid: 3, "too-slow": 4, "not-found": 5, exists: 6 },
   ...{ exhausted: 8, "wrong-state": 9, host: 13, unavailable: 14 },
 };
 

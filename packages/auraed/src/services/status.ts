@@ -43,6 +43,7 @@ const codes = {
   exists: status.ALREADY_EXISTS,
   "wrong-state": status.FAILED_PRECONDITION,
   exhausted: status.RESOURCE_EXHAUSTED,
+  "too-slow": status.DEADLINE_EXCEEDED,
   unavailable: status.UNAVAILABLE,
   cancelled: status.CANCELLED,
   host: status.INTERNAL,

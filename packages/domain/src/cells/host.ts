@@ -53,6 +53,9 @@ export interface Enclosure {
    * End every process of a run: SIGTERM, after the grace SIGKILL. Resolves when none is left and
    * what it wrote is in its log; the watcher has been told before. Fine for a run that has ended.
    * A second call while the first waits can only shorten the grace; both resolve at the end.
+   *
+   * @throws Failure `too-slow` when the kernel does not let go of what was killed. It ends all the
+   *   same, as soon as it can, and the watcher is told; to wait for that, call it again
    */
   stop(run: number, graceMs: number): Promise<void>;
 
@@ -60,7 +63,7 @@ export interface Enclosure {
    * End all that runs, with one grace for all, and remove every trace but the logs. Resolves when
    * nothing is left; the watcher has been told of every end before. From its first moment on start()
    * is refused, also when it throws; it can be called again then. It may be called again before, with
-   * a nearer deadline: that holds, and the first call may then throw.
+   * a nearer deadline: that holds, and the first call may then throw. `too-slow` as for stop().
    */
   end(graceMs: number): Promise<void>;
 }

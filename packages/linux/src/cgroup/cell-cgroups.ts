@@ -104,6 +104,17 @@ export class CellCgroups {
     }
   }
 
+  /** The pids of the cell, those of cells in it among them, or of one executable. */
+  processes(name?: ExecutableName): readonly string[] {
+    const [first] = this.#places;
+    if (first === undefined) return [];
+    const { directory } = first;
+    return processesIn(
+      this.#files,
+      name === undefined ? directory : join(directory, executableDirectory(name)),
+    );
+  }
+
   tryRemove(): boolean {
     for (const { directory } of this.#places) {
       tryRemove(this.#files, join(directory, initDirectory));

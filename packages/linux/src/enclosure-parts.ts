@@ -1,0 +1,18 @@
+import type { CellName } from "@aurae/domain/cells";
+import type { CellDirectory } from "./cell-directory.ts";
+import type { CellCgroups } from "./cgroup/cell-cgroups.ts";
+import type { LogCatalog } from "./logs/log-catalog.ts";
+
+/** What a cell is made of, and what it is entered in. */
+export interface EnclosureParts {
+  readonly id: string;
+  readonly name: CellName;
+  readonly directory: CellDirectory;
+  readonly cgroups: CellCgroups;
+  readonly catalog: LogCatalog;
+  /** How long what was killed may take to be gone, before who asked is told. */
+  readonly killTimeoutMs: number;
+  readonly warn: (message: string) => void;
+  /** Told once, when nothing of it is left. */
+  readonly ended: () => void;
+}

@@ -85,8 +85,8 @@ module.exports = {
     rule(
       "conformance-is-a-black-box",
       "^conformance/",
-      not("api"),
-      "The suite runs against any auraed address.",
+      `${not("api", "domain")}|^@aurae/domain/(?!testing$)`,
+      "The suite runs against any auraed address; from us it has the wire, and what explains answers.",
       null,
     ),
     rule(

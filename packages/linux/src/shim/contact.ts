@@ -1,4 +1,5 @@
 import type { Socket } from "node:net";
+import { errnoOf } from "../errno.ts";
 import { type Channel, HungUp } from "./channel.ts";
 import { frameTypes } from "./frames.ts";
 import { openSocket } from "./launcher.ts";
@@ -21,13 +22,18 @@ export async function askState(
   take: (channel: Channel, state: SupervisorState) => void,
 ): Promise<SupervisorState> {
   for (let triesLeft = maxTries; ; triesLeft--) {
-    const channel = open(await openSocket(socketPath));
     try {
+      const channel = open(await openSocket(socketPath));
       return await ask(channel, timeoutMs, take);
     } catch (cause) {
-      if (!(cause instanceof HungUp) || triesLeft === 1) throw cause;
+      if (!isHangUp(cause) || triesLeft === 1) throw cause;
     }
   }
+}
+
+/** ECONNRESET is what the kernel makes of a connection that waited to be accepted by who has died. */
+function isHangUp(cause: unknown): boolean {
+  return cause instanceof HungUp || errnoOf(cause) === "ECONNRESET";
 }
 
 async function ask(

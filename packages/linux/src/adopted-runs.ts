@@ -28,7 +28,7 @@ export function readRuns(
   warn: (message: string) => void,
 ): AdoptedRuns {
   const open = new Map(told.open.map((one) => [one.record.run, one]));
-  const numbers = new Set([...directory.recordedRuns(), ...open.keys()]);
+  const numbers = new Set([...readNumbers(directory, warn), ...open.keys()]);
   const news = [...numbers]
     .sort((one, other) => one - other)
     .flatMap((run) => open.get(run) ?? readUntold(directory, run, told.supervisor, warn) ?? []);
@@ -39,6 +39,16 @@ export function readRuns(
     return { report, spec: readSpec(directory, report, warn) };
   });
   return { known, open: news.filter((one) => !isClosed(one)), forgotten };
+}
+
+/** When the records are nowhere to be believed, what the supervisor tells is all there is. */
+function readNumbers(directory: CellDirectory, warn: (message: string) => void): readonly number[] {
+  try {
+    return directory.recordedRuns();
+  } catch (cause) {
+    warn(`Cannot read the runs of a cell: ${inWords(cause)}`);
+    return [];
+  }
 }
 
 function isClosed({ treeIsEmpty, logIsComplete }: RunNews): boolean {

@@ -1,27 +1,20 @@
-import { readdirSync } from "node:fs";
-import { join } from "node:path";
 import type { AdoptedCell } from "@aurae/domain/cells";
 import { failpoint } from "@aurae/domain/failpoints";
 import { readRuns } from "./adopted-runs.ts";
-import { CellDirectory } from "./cell-directory.ts";
+import type { CellDirectory } from "./cell-directory.ts";
 import type { CellFile } from "./cell-file.ts";
 import { isDoneWithin } from "./deadline.ts";
 import { LinuxEnclosure } from "./enclosure.ts";
 import { describeSilence } from "./enclosure-failure.ts";
 import type { EnclosureParts } from "./enclosure-parts.ts";
 import { inWords } from "./errno.ts";
-import type { LogCatalog } from "./logs/log-catalog.ts";
+import { type FindOptions, type FoundCell, findCells } from "./found-cells.ts";
 import { type Found, Supervisor, type SupervisorAddress } from "./shim/supervisor.ts";
 import { dropUnfinishedStarts } from "./unfinished-starts.ts";
 
-export interface AdoptionOptions {
-  readonly cellsDir: string;
-  readonly bootId: string;
-  readonly catalog: LogCatalog;
-  readonly keptRuns: number;
+export interface AdoptionOptions extends FindOptions {
   /** How long one cell that has to end may keep us; it goes on ending after that. */
   readonly endTimeoutMs: number;
-  readonly warn: (message: string) => void;
   readonly partsOf: (id: string, file: CellFile) => EnclosureParts;
   readonly addressOf: (parts: EnclosureParts, enclosure: LinuxEnclosure) => SupervisorAddress;
 }
@@ -30,17 +23,16 @@ export interface AdoptionOptions {
  * Find the cells that an earlier daemon left, parents before their children. What it had begun is
  * undone, what it had begun to free is freed; what cannot be read is left alone, with a word.
  *
- *     another boot        the cell died with it: its directory goes
  *     not committed       roll back; when that fails or hangs, adopt as failed
  *     ending              roll forward; the same
  *     its supervisor answers        adopt: it knows the truth
+ *       but its cgroups are gone    have it end what is left, adopt as failed
  *     nobody listens there          kill what is left, adopt as failed
  *     anything else                 touch nothing, adopt as failed: it may be our own fault
  */
 export async function adoptCells(options: AdoptionOptions): Promise<readonly AdoptedCell[]> {
-  const found = readdirSync(options.cellsDir).flatMap((id) => readCell(options, id));
+  const found = await findCells(options);
   failpoint("recover.1.found");
-  found.sort((one, other) => (one.file.name < other.file.name ? -1 : 1));
   // All at once: one that hangs costs its deadline, and not the others theirs.
   const met = (await Promise.all(found.map((cell) => meet(options, cell)))).flat();
   failpoint("recover.2.met");
@@ -55,40 +47,6 @@ export async function adoptCells(options: AdoptionOptions): Promise<readonly Ado
     }
   }
   return adopted;
-}
-
-interface FoundCell {
-  readonly id: string;
-  readonly file: CellFile;
-  readonly isCommitted: boolean;
-}
-
-function readCell(options: AdoptionOptions, id: string): readonly FoundCell[] {
-  const { cellsDir, bootId, catalog, keptRuns, warn } = options;
-  const directory = new CellDirectory(join(cellsDir, id), keptRuns);
-  try {
-    if (!/^[0-9a-f]{16}$/.test(id)) throw new Error("it is none of ours");
-    const { cell, isCommitted } = directory.read();
-    if (cell.bootId === bootId) return [{ id, file: cell, isCommitted }];
-    directory.remove();
-  } catch (cause) {
-    if (isUnborn(directory)) {
-      directory.remove();
-      return [];
-    }
-    catalog.cellUnknown(id);
-    warn(`Cannot read ${directory.path}: ${inWords(cause)}; it is left as it is`);
-  }
-  return [];
-}
-
-/** Nothing was done before the intent was written; a part of it means nothing. */
-function isUnborn(directory: CellDirectory): boolean {
-  try {
-    return directory.isUnborn;
-  } catch {
-    return false;
-  }
 }
 
 interface MetCell extends FoundCell {
@@ -123,11 +81,11 @@ async function settle(options: AdoptionOptions, cell: MetCell): Promise<AdoptedC
   const open = answer.kind === "answers" ? answer.state.runs : [];
   const runs = readRuns(directory, { supervisor: answer.kind, open }, options.warn);
   if (answer.kind === "silent") enclosure.serve(answer.supervisor, undefined, runs.open);
-  const isUnwanted = !isCommitted || directory.isEnding;
+  const isUnwanted = !isCommitted || isEnding(directory, options.warn);
   const unended = isUnwanted ? await rollOn(options, cell) : undefined;
   failpoint("recover.4.rolled");
   if (isUnwanted && unended === undefined) return undefined;
-  const failed = unended ?? whyFailed(answer);
+  const failed = unended ?? whyFailed(cell);
   if (failed !== undefined) enclosure.markFailed(failed);
   await takeOver(options, cell);
   failpoint("recover.5.taken");
@@ -138,6 +96,16 @@ async function settle(options: AdoptionOptions, cell: MetCell): Promise<AdoptedC
   for (const run of runs.forgotten) catalog.runForgotten(id, run, false);
   const common = { name: file.name, spec: file.spec, enclosure, runs: runs.known };
   return failed === undefined ? common : { ...common, failed };
+}
+
+/** What somebody else put there in its place asks for nothing. */
+function isEnding(directory: CellDirectory, warn: (message: string) => void): boolean {
+  try {
+    return directory.isEnding;
+  } catch (cause) {
+    warn(inWords(cause));
+    return false;
+  }
 }
 
 /** End what was begun to be ended, or made and not finished. @returns why it is there all the same */
@@ -156,12 +124,18 @@ async function rollOn(
 }
 
 /** What fails here is no reason not to tell of the cell. */
-async function takeOver({ warn }: AdoptionOptions, { parts, answer }: MetCell): Promise<void> {
-  const { name, cgroups } = parts;
+async function takeOver(options: AdoptionOptions, cell: MetCell): Promise<void> {
+  const { warn, endTimeoutMs } = options;
+  const { enclosure, answer } = cell;
+  const { name, cgroups } = cell.parts;
   try {
     switch (answer.kind) {
       case "answers":
-        return cgroups.countExecutables();
+        if (cgroups.missing.length === 0) return cgroups.countExecutables();
+        if (!cgroups.areGone) return;
+        // Its processes are out of every limit: whoever removed the cgroups had moved them.
+        await isDoneWithin(endTimeoutMs, enclosure.giveUp());
+        return;
       case "gone":
         return await cgroups.kill();
       case "silent":
@@ -176,9 +150,12 @@ async function takeOver({ warn }: AdoptionOptions, { parts, answer }: MetCell): 
   }
 }
 
-function whyFailed(answer: Found): string | undefined {
+function whyFailed({ answer, parts }: MetCell): string | undefined {
+  const { missing, areGone } = parts.cgroups;
   switch (answer.kind) {
     case "answers":
+      if (areGone) return "cgroup lost";
+      if (missing.length > 0) return `cgroup lost: ${missing.join(", ")} was removed`;
       return answer.state.init === undefined ? "its init has died" : undefined;
     case "gone":
       return "supervisor lost";

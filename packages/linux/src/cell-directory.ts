@@ -1,5 +1,5 @@
 import {
-  existsSync,
+  lstatSync,
   mkdirSync,
   readdirSync,
   renameSync,
@@ -17,7 +17,7 @@ import {
   parseExecutableFile,
 } from "./cell-file.ts";
 import { errnoOf } from "./errno.ts";
-import { readOwnFile } from "./own-file.ts";
+import { hasOwnFile, readOwnFile, requireOwnDirectory } from "./own-file.ts";
 import { MalformedBytes } from "./shim/bytes.ts";
 import { type RunRecord, readRecordFile } from "./shim/record.ts";
 
@@ -73,14 +73,18 @@ export class CellDirectory {
 
   /** What the cell is, and whether that was committed. @throws Error that says what is wrong with it */
   read(): { readonly cell: CellFile; readonly isCommitted: boolean } {
-    const isCommitted = existsSync(join(this.path, "cell.json"));
+    const isCommitted = isThere(join(this.path, "cell.json"));
     const path = join(this.path, isCommitted ? "cell.json" : "intent.json");
     return { cell: parseCellFile(readOwnFile(path, maxFileBytes)), isCommitted };
   }
 
   /** Whether it was made, and then nothing: the daemon died before it had written what it meant. */
   get isUnborn(): boolean {
-    return readdirSync(this.path).every((name) => name === "intent.json");
+    const names = readdirSync(this.path);
+    if (names.length === 0) return true;
+    if (names.length > 1 || names[0] !== "intent.json") return false;
+    // One that is whole and cannot be read is another matter: a newer daemon may have written it.
+    return !readOwnFile(join(this.path, "intent.json"), maxFileBytes).toString().endsWith("}");
   }
 
   remove(): void {
@@ -91,8 +95,9 @@ export class CellDirectory {
     writeFileSync(join(this.path, "ending"), String(graceMs), { mode: 0o600 });
   }
 
+  /** @throws Error that names the file, when it is none of ours: then nobody has asked for that */
   get isEnding(): boolean {
-    return existsSync(join(this.path, "ending"));
+    return hasOwnFile(join(this.path, "ending"));
   }
 
   writeSpec(run: number, spec: ExecutableSpec): void {
@@ -124,7 +129,9 @@ export class CellDirectory {
   /** The numbers of the runs that have a record, in order. */
   recordedRuns(): readonly number[] {
     const directory = join(this.path, "runs");
-    return existsSync(directory) ? runsIn(directory, /^(\d{1,15})$/) : [];
+    if (!isThere(directory)) return [];
+    requireOwnDirectory(directory);
+    return runsIn(directory, /^(\d{1,15})$/);
   }
 
   /** The numbers of the runs that somebody asked for and that have no record, in order. */
@@ -162,6 +169,11 @@ function runsIn(directory: string, pattern: RegExp): readonly number[] {
     .flatMap((name) => pattern.exec(name)?.[1] ?? [])
     .map(Number)
     .sort((one, other) => one - other);
+}
+
+/** Whether anything has that name, be it what it may. */
+function isThere(path: string): boolean {
+  return lstatSync(path, { throwIfNoEntry: false }) !== undefined;
 }
 
 function removeIfThere(path: string): void {

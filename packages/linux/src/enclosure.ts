@@ -81,6 +81,12 @@ export class LinuxEnclosure implements Enclosure, SupervisorWatcher {
     this.#why = why;
   }
 
+  /** Have its supervisor end what it holds, and itself. The cell stays, failed, until it is ended. */
+  async giveUp(): Promise<void> {
+    await this.#endProcesses(0);
+    await this.#supervisor?.left();
+  }
+
   /** Hang up; the cell goes on. */
   leave(): void {
     this.#supervisor?.close();

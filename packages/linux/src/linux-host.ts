@@ -28,7 +28,7 @@ import { firstFailure, toHostFailure } from "./host-failure.ts";
 import type { FileLogStore } from "./logs/file-log-store.ts";
 import { Launcher } from "./shim/launcher.ts";
 import { type Enclose, type ProcessIdentity, protocolVersion } from "./shim/messages.ts";
-import { Supervisor, type SupervisorAddress } from "./shim/supervisor.ts";
+import { Supervisor, type SupervisorAddress, type SupervisorWatcher } from "./shim/supervisor.ts";
 
 export interface LinuxHostOptions {
   /** Exists, and its lock is held (see `openLock`). Cells live here; it lives as long as the boot. */
@@ -154,7 +154,9 @@ export class LinuxHost implements CellHost, AsyncDisposable {
       endTimeoutMs: this.#options.endTimeoutMs ?? 10_000,
       partsOf: (id, file) => this.#partsOf(id, file.name, wantsCpuset(file.spec.limits)),
       addressOf: (parts, enclosure) => this.#addressOf(parts, enclosure),
+      supervisorOf: (id) => (watcher) => this.#addressOf(this.#unnamed(id), watcher),
     });
+    this.#warnOfStrays(adopted.map(({ name }) => name));
     for (const { enclosure } of adopted) {
       if (enclosure instanceof LinuxEnclosure) this.#enclosures.set(enclosure.id, enclosure);
     }
@@ -238,13 +240,34 @@ export class LinuxHost implements CellHost, AsyncDisposable {
     };
   }
 
-  #addressOf({ id, name, directory }: EnclosureParts, watcher: LinuxEnclosure): SupervisorAddress {
+  #unnamed(id: string): AddressParts {
+    const { keptRuns } = this.#options.logs;
+    return { id, name: id, directory: new CellDirectory(join(this.#cellsDir, id), keptRuns) };
+  }
+
+  /** A cgroup says whose it is by its name alone, and a record that cannot be read has none: it is left. */
+  #warnOfStrays(known: readonly CellName[]): void {
+    for (const directory of this.#cgroups.strays(known)) {
+      this.#options.warn(
+        `Cgroup ${directory} is of no cell that is known; it is left as it is: when nothing in it is wanted, end its processes and remove it`,
+      );
+    }
+  }
+
+  #addressOf({ id, name, directory }: AddressParts, watcher: SupervisorWatcher): SupervisorAddress {
     const build = this.#options.build ?? "development";
     const hello = { version: protocolVersion, cellId: id, bootId: this.#bootId, build };
     const answerTimeoutMs = this.#options.answerTimeoutMs ?? 2000;
     const { socketPath } = directory;
     return { cellName: name, socketPath, watcher, hello, answerTimeoutMs };
   }
+}
+
+/** What of a cell is needed to find its supervisor. */
+interface AddressParts {
+  readonly id: string;
+  readonly name: string;
+  readonly directory: CellDirectory;
 }
 
 /** The init that a cell goes inside of; undefined for a cell at the root. */

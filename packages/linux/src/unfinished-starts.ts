@@ -17,14 +17,23 @@ export async function dropUnfinishedStarts(
   if (answer.kind === "silent") return;
   const told = answer.kind === "answers" ? answer.state.runs : [];
   const open = new Set(told.map(({ record }) => record.run));
-  const unfinished = directory.unrecordedRuns().filter((run) => !open.has(run));
-  for (const run of unfinished) {
+  for (const run of readUnrecorded(directory)) {
+    if (open.has(run)) continue;
     try {
       if (answer.kind === "answers" && (await endIfOnItsWay(answer, run))) continue;
       directory.removeSpec(run);
     } catch (cause) {
       warn(`Cannot undo the start of run ${run} in ${directory.path}: ${inWords(cause)}`);
     }
+  }
+}
+
+/** Without records that can be believed, none is missing: `readRuns` says so. */
+function readUnrecorded(directory: CellDirectory): readonly number[] {
+  try {
+    return directory.unrecordedRuns();
+  } catch {
+    return [];
   }
 }
 

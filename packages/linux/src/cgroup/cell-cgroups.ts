@@ -149,6 +149,17 @@ export class CellCgroups {
     }
   }
 
+  /** Those that somebody else has removed. */
+  get missing(): readonly string[] {
+    return this.#places
+      .map(({ directory }) => directory)
+      .filter((directory) => !this.#files.exists(directory));
+  }
+
+  get areGone(): boolean {
+    return this.missing.length === this.#places.length;
+  }
+
   get #directories(): readonly string[] {
     const others = this.#others.filter((directory) => this.#files.exists(directory));
     return [...this.#places.map(({ directory }) => directory), ...others];

@@ -4,10 +4,10 @@ import { failpoint } from "@aurae/domain/failpoints";
 import { CellCgroups } from "./cell-cgroups.ts";
 import type { CgroupFiles } from "./cgroup-files.ts";
 import { wantsCpuset } from "./cpuset.ts";
-import { ensureDirectory, removeIfEmpty, removeWhenEmpty } from "./directories.ts";
+import { directoriesIn, ensureDirectory, removeIfEmpty, removeWhenEmpty } from "./directories.ts";
 import { fillCpuset, inheritCpusets } from "./empty-cpuset.ts";
 import type { Hierarchy } from "./hierarchy.ts";
-import { cellPath } from "./layout.ts";
+import { cellPath, isCellDirectory } from "./layout.ts";
 import type { LimitWrite } from "./limit-write.ts";
 import { applyLimit, missing, planLimits } from "./limits.ts";
 import type { Controller } from "./mounts.ts";
@@ -119,6 +119,27 @@ export class Cgroups {
       .map((hierarchy) => join(this.#nodeDirectory(hierarchy), path))
       .filter((directory) => !places.some((place) => place.directory === directory));
     return new CellCgroups(this.#files, places, others);
+  }
+
+  /** Directories of cells that are none of these, one for each such cell, wherever it is found first. */
+  strays(known: readonly CellName[]): readonly string[] {
+    const paths = new Set(known.map(cellPath));
+    const found = new Map<string, string>();
+    for (const hierarchy of this.#used(true)) {
+      const node = this.#nodeDirectory(hierarchy);
+      for (const path of this.#straysBelow(node, "", paths)) {
+        if (!found.has(path)) found.set(path, join(node, path));
+      }
+    }
+    return [...found.values()];
+  }
+
+  /** What is in a stray is not told of for itself. */
+  #straysBelow(node: string, path: string, known: ReadonlySet<string>): readonly string[] {
+    return directoriesIn(this.#files, join(node, path))
+      .filter(isCellDirectory)
+      .map((name) => join(path, name))
+      .flatMap((below) => (known.has(below) ? this.#straysBelow(node, below, known) : [below]));
   }
 
   #used(asksForCpuset: boolean): readonly Hierarchy[] {

@@ -121,7 +121,8 @@ function stillBusy(files: CgroupFiles, path: string): Failure {
   return new Failure("host", "HOST_FAILED", `Cannot remove cgroup ${path}: ${what}`);
 }
 
-function directoriesIn(files: CgroupFiles, path: string): readonly string[] {
+/** The names of the directories in one; none when it is not there. */
+export function directoriesIn(files: CgroupFiles, path: string): readonly string[] {
   try {
     return files.directoriesIn(path);
   } catch (cause) {

@@ -29,6 +29,11 @@ export function cellPath(name: CellName): string {
     .join("/");
 }
 
+/** Whether a directory below that of the node, or of a cell, is a cell's. */
+export function isCellDirectory(name: string): boolean {
+  return name.startsWith("c-");
+}
+
 /** The directory of an executable in that of its cell. */
 export function executableDirectory(name: ExecutableName): string {
   return `x-${name}`;

@@ -3,6 +3,7 @@ import { connect, type Socket } from "node:net";
 import { join } from "node:path";
 import { Failure } from "@aurae/domain/errors";
 import { errnoOf, inWords } from "../errno.ts";
+import { requireOwnSocket } from "../own-file.ts";
 
 export interface LauncherOptions {
   /** `launcher.sock` in the runtime directory. */
@@ -70,9 +71,10 @@ export class Launcher {
   }
 }
 
-/** Connect to a Unix socket, or throw what connect(2) says. */
+/** Connect to a Unix socket of ours, or throw what connect(2) says. */
 export function openSocket(path: string): Promise<Socket> {
   return new Promise((resolve, reject) => {
+    requireOwnSocket(path);
     const socket = connect(path);
     socket.once("error", reject);
     socket.once("connect", () => {
@@ -80,6 +82,16 @@ export function openSocket(path: string): Promise<Socket> {
       resolve(socket);
     });
   });
+}
+
+/** Whether somebody listens, or may: what cannot be told is taken for it. */
+export async function isListening(path: string): Promise<boolean> {
+  try {
+    (await openSocket(path)).destroy();
+    return true;
+  } catch (cause) {
+    return !isNobody(cause);
+  }
 }
 
 /** Whether nobody listens: no socket, or one that its owner left behind. */

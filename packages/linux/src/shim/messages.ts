@@ -54,6 +54,7 @@ export interface RunNews {
 }
 
 export interface SupervisorState {
+  readonly supervisor: ProcessIdentity;
   /** Undefined when the init has died. */
   readonly init: ProcessIdentity | undefined;
   /** Every run of which something is left to come. */
@@ -158,12 +159,11 @@ export function readEmpty(payload: Buffer): void {
 
 export function readState(payload: Buffer): SupervisorState {
   const reader = new ByteReader(payload);
-  reader.i32();
-  reader.u64();
+  const supervisor = { pid: reader.i32(), start: reader.u64() };
   const init = { pid: reader.i32(), start: reader.u64() };
   const runs = reader.list(readRun);
   reader.finish();
-  return { init: init.pid === 0 ? undefined : init, runs };
+  return { supervisor, init: init.pid === 0 ? undefined : init, runs };
 }
 
 export function readRunEvent(payload: Buffer): RunNews {

@@ -1,5 +1,7 @@
 import assert from "node:assert/strict";
-import { mkdtempDisposableSync, symlinkSync, unlinkSync, writeFileSync } from "node:fs";
+import { once } from "node:events";
+import { mkdtempDisposableSync, renameSync, symlinkSync, unlinkSync, writeFileSync } from "node:fs";
+import { createServer } from "node:net";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
 import { Failure } from "@aurae/domain/errors";
@@ -29,23 +31,38 @@ test("find() learns what runs, and start() what started", async (t) => {
   setting.peer.answer(asked, types.started, started(1, 42));
 
   assert.deepEqual(await starting, { run: 1, pid: 42, startedAtNs: 9n });
-  assert.deepEqual(setting.state, { init: { pid: 7, start: 8n }, runs: [] });
+  assert.deepEqual(setting.state, {
+    supervisor: { pid: 6, start: 6n },
+    init: { pid: 7, start: 8n },
+    runs: [],
+  });
 });
 
-test("find() takes only a socket where nobody listens for a supervisor that is gone", async (t) => {
+test("find() takes only a socket where nobody listens for a supervisor that is gone (fault 67)", async (t) => {
   const path = socketPath(t);
   const address = addressOf(path, []);
   assert.deepEqual(await Supervisor.find(address, assert.ifError), { kind: "gone" });
 
-  writeFileSync(path, ""); // ECONNREFUSED, as a socket that nobody listens on any more.
+  await leaveSocket(path); // ECONNREFUSED.
   assert.deepEqual(await Supervisor.find(address, assert.ifError), { kind: "gone" });
-
   unlinkSync(path);
-  symlinkSync(path, path); // ELOOP, in the place of EMFILE and EACCES.
-  const found = await Supervisor.find(address, assert.ifError);
-  assert.ok(found.kind === "silent");
-  assert.match(found.why, /ELOOP/);
+
+  for (const plant of [() => writeFileSync(path, ""), () => symlinkSync("/dev/null", path)]) {
+    plant();
+    const found = await Supervisor.find(address, assert.ifError);
+    assert.ok(found.kind === "silent");
+    assert.match(found.why, /s\.sock is no socket of ours: .*, then remove it/);
+    unlinkSync(path);
+  }
 });
+
+/** A socket whose owner has died. */
+async function leaveSocket(path: string): Promise<void> {
+  const server = createServer();
+  await once(server.listen(`${path}.new`), "listening");
+  renameSync(`${path}.new`, path);
+  await once(server.close(), "close");
+}
 
 test("requests are answered in whatever order", async (t) => {
   await using setting = await connect(t);

@@ -49,7 +49,7 @@ for (const [what, fill] of [
     assert.equal(end?.reason, EndReason.ABORTED);
     await client.free("web");
     assert.deepEqual(cgroupsOf(daemon, "web"), []);
-    filled.giveBack();
+    filled.undo();
     await client.allocate({ name: "more" });
   });
 

@@ -42,33 +42,39 @@ export function runBeside(daemon: Daemon, command: string): void {
   execFileSync("nsenter", ["--mount", "--target", `${daemon.pid}`, "sh", "-ec", command]);
 }
 
-/** Room that is taken away, until it is given back. */
-export interface Filled extends Disposable {
-  giveBack(): void;
+/** What a test has done to a disk, until it is undone: once, also when the test fails before. */
+export interface Harm extends Disposable {
+  readonly undo: () => void;
+}
+
+export function once(undo: () => void): Harm {
+  let isDone = false;
+  function undoOnce(): void {
+    if (isDone) return;
+    isDone = true;
+    undo();
+  }
+  return { undo: undoOnce, [Symbol.dispose]: undoOnce };
 }
 
 /** Write until the disk is full; what is left is less than a page. */
-export function fillBytes(directory: string): Filled {
+export function fillBytes(directory: string): Harm {
   const path = `${directory}/filler`;
   const file = openSync(path, "w");
   const page = Buffer.alloc(4096);
   untilFull(() => writeSync(file, page));
   closeSync(file);
-  return filled(() => rmSync(path, { force: true }));
+  return once(() => rmSync(path, { force: true }));
 }
 
 /** Make files until the disk has no inode left. */
-export function fillInodes(directory: string): Filled {
+export function fillInodes(directory: string): Harm {
   let count = 0;
   untilFull(() => writeFileSync(`${directory}/filler-${count++}`, ""));
-  return filled(() => {
+  return once(() => {
     const fillers = readdirSync(directory).filter((name) => name.startsWith("filler-"));
     for (const name of fillers) rmSync(`${directory}/${name}`);
   });
-}
-
-function filled(giveBack: () => void): Filled {
-  return { giveBack, [Symbol.dispose]: giveBack };
 }
 
 function untilFull(take: () => void): void {

@@ -20,6 +20,7 @@ import { ServiceManager } from "./process/service-manager.ts";
 import { requireShim } from "./process/shim-programs.ts";
 import { Signals } from "./process/signals.ts";
 import { Front, stopTimeoutMs } from "./server/front.ts";
+import { Readiness } from "./services/readiness.ts";
 
 /** Between SIGTERM and SIGKILL for what runs in cells that end with the daemon. */
 const freeGraceMs = 10_000;
@@ -82,7 +83,8 @@ async function serve(
   prepareDirectory(config.libraryDir, "library directory", 0o700);
   using _lock = openLock(config.runtimeDir);
   await using store = openLogStore(config, log);
-  await using host = openHost(config, store, log);
+  const readiness = new Readiness();
+  await using host = openHost(config, store, log, readiness);
   const cells = new Cells(host, logEvents(logger));
   for (const cell of await cells.adopt())
     logger.error({ cell }, "cell left alone: its parent could not be taken over");
@@ -96,7 +98,7 @@ async function serve(
   const callers = { trustDomain: config.trustDomain, identities: config.identities };
   const { socket, listen } = config;
   const options = { socket, listen, tls, callers, log: logger };
-  await using front = await Front.open({ cells, logs, history }, options);
+  await using front = await Front.open({ cells, logs, history, readiness }, options);
 
   signals.onReload(() => void reload(command, front, log, manager));
   const listening = `listening on ${front.addresses.join(", ")}`;
@@ -168,9 +170,18 @@ function openHost(
   { runtimeDir, cgroupParent }: Config,
   logs: FileLogStore,
   { logger }: DaemonLog,
+  readiness: Readiness,
 ): LinuxHost {
   const options = { runtimeDir, shimDir, logs, cgroupParent, build: readVersion() };
-  return new LinuxHost({ ...options, warn: (message) => logger.warn(message) });
+  return new LinuxHost({
+    ...options,
+    warn: (message) => logger.warn(message),
+    readinessChanged(why) {
+      readiness.set(why);
+      if (why === undefined) logger.info("new work is taken again");
+      else logger.error({ why }, "no new work is taken");
+    },
+  });
 }
 
 function readVersion(): string {

@@ -2,6 +2,7 @@ import type { CellName } from "@aurae/domain/cells";
 import type { CellDirectory } from "./cell-directory.ts";
 import type { CellCgroups } from "./cgroup/cell-cgroups.ts";
 import type { LogCatalog } from "./logs/log-catalog.ts";
+import type { StateDisk } from "./state-disk.ts";
 
 /** What a cell is made of, and what it is entered in. */
 export interface EnclosureParts {
@@ -10,6 +11,7 @@ export interface EnclosureParts {
   readonly directory: CellDirectory;
   readonly cgroups: CellCgroups;
   readonly catalog: LogCatalog;
+  readonly disk: StateDisk;
   /** How long what was killed may take to be gone, before who asked is told. */
   readonly killTimeoutMs: number;
   readonly warn: (message: string) => void;

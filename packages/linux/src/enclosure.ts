@@ -1,14 +1,13 @@
 import { constants } from "node:os";
-import {
-  type CellName,
-  type Enclosure,
-  type EnclosureWatcher,
-  type ExecutableSpec,
-  type StartedRun,
-  toArgv,
-  toEnvironment,
+import type {
+  CellName,
+  Enclosure,
+  EnclosureWatcher,
+  ExecutableSpec,
+  StartedRun,
 } from "@aurae/domain/cells";
 import { failpoint } from "@aurae/domain/failpoints";
+import { askToStart } from "./ask-to-start.ts";
 import {
   describeSilence,
   type EnclosureState,
@@ -165,12 +164,13 @@ export class LinuxEnclosure implements Enclosure, SupervisorWatcher {
   async #start(run: number, spec: ExecutableSpec): Promise<StartedRun> {
     const what = `Cannot start executable "${spec.name}" in cell "${this.name}"`;
     const supervisor = this.#requireLive(what);
-    const { directory, catalog } = this.#parts;
+    const { directory, catalog, disk } = this.#parts;
+    disk.require(what);
     try {
-      directory.writeSpec(run, spec);
+      disk.write(() => directory.writeSpec(run, spec));
       failpoint("start.1.intent");
       this.#runs.begin(run, spec.name);
-      const started = await this.#ask(supervisor, run, spec);
+      const started = await askToStart(supervisor, directory, run, spec);
       this.#runs.started(run, spec.name, started);
       catalog.runStarted(this.id, { run, executable: spec.name, ...started });
       failpoint("start.6.recorded");
@@ -179,31 +179,6 @@ export class LinuxEnclosure implements Enclosure, SupervisorWatcher {
       await this.#runs.forget(run, spec.name);
       directory.removeSpec(run);
       throw explain(what, cause, this.#supervisor);
-    }
-  }
-
-  async #ask(supervisor: Supervisor, run: number, spec: ExecutableSpec): Promise<StartedRun> {
-    try {
-      return await supervisor.start({
-        run,
-        executable: spec.name,
-        argv: toArgv(spec),
-        environment: toEnvironment(spec),
-        workingDirectory: spec.workingDirectory,
-        uid: spec.uid,
-        gid: spec.gid,
-      });
-    } catch (cause) {
-      if (!(cause instanceof ChannelClosed)) throw cause;
-      // The answer was lost with the connection. A record is written when exec has succeeded.
-      await supervisor.settle();
-      const record = this.#parts.directory.readRecord(run);
-      if (record === undefined) {
-        // It may be on its way yet; after this it is not.
-        await supervisor.stop(run, constants.signals.SIGKILL, 0).catch(() => undefined);
-        throw cause;
-      }
-      return { pid: record.pid, startedAtNs: record.startedAtNs };
     }
   }
 
@@ -266,7 +241,8 @@ export class LinuxEnclosure implements Enclosure, SupervisorWatcher {
   /** So that a daemon that comes after us goes on with it. Without room for that it ends all the same. */
   #markEnding(graceMs: number): void {
     try {
-      this.#parts.directory.markEnding(graceMs);
+      const { directory, disk } = this.#parts;
+      disk.write(() => directory.markEnding(graceMs));
     } catch (cause) {
       if (errnoOf(cause) === "ENOENT") return;
       this.#parts.warn(`Cannot note that cell "${this.name}" ends: ${inWords(cause)}`);

@@ -26,9 +26,11 @@ import { LinuxEnclosure } from "./enclosure.ts";
 import type { EnclosureParts } from "./enclosure-parts.ts";
 import { firstFailure, toHostFailure } from "./host-failure.ts";
 import type { FileLogStore } from "./logs/file-log-store.ts";
+import { requireShort } from "./runtime-dir.ts";
 import { Launcher } from "./shim/launcher.ts";
 import { type Enclose, type ProcessIdentity, protocolVersion } from "./shim/messages.ts";
 import { Supervisor, type SupervisorAddress, type SupervisorWatcher } from "./shim/supervisor.ts";
+import { StateDisk } from "./state-disk.ts";
 
 export interface LinuxHostOptions {
   /** Exists, and its lock is held (see `openLock`). Cells live here; it lives as long as the boot. */
@@ -52,13 +54,11 @@ export interface LinuxHostOptions {
   readonly endTimeoutMs?: number;
   /** How long what was killed may take to be gone before who waits is told; 10,000 when absent. */
   readonly killTimeoutMs?: number;
+  /** Told why no new work is taken any more, and undefined when it is again. */
+  readonly readinessChanged?: (why: string | undefined) => void;
   /** What is odd but no reason to stop, one sentence each; for the log. */
   readonly warn: (message: string) => void;
 }
-
-/** `sun_path` has 108 bytes, the last of them NUL (unix(7)). */
-const maxSocketPath = 107;
-const longestSocketName = "/cells/0123456789abcdef/s.sock".length;
 
 /** CLONE_NEW* of clone3(2). */
 const cloneFlags: Readonly<Record<NamespaceKind, number>> = {
@@ -76,6 +76,7 @@ export class LinuxHost implements CellHost, AsyncDisposable {
   readonly #cellsDir: string;
   readonly #bootId: string;
   readonly #cgroups: Cgroups;
+  readonly #disk: StateDisk;
   readonly #launcher: Launcher;
   readonly #socketPath: string;
   /** /sys, and cgroups that are mounted elsewhere: cells see them, and change nothing. */
@@ -91,6 +92,7 @@ export class LinuxHost implements CellHost, AsyncDisposable {
     this.#bootId = options.bootId ?? readBootId();
     this.#cellsDir = join(runtimeDir, "cells");
     mkdirSync(this.#cellsDir, { recursive: true, mode: 0o700 });
+    this.#disk = new StateDisk(runtimeDir, options.readinessChanged ?? (() => undefined));
     const { hierarchies, mountPoints } = findHierarchies(kernelFiles, kernelPaths, cgroupParent);
     this.#cgroups = new Cgroups(kernelFiles, hierarchies, nodeOf(runtimeDir));
     this.#readOnlyPaths = ["/sys", ...mountPoints.filter((path) => !path.startsWith("/sys/"))];
@@ -111,6 +113,7 @@ export class LinuxHost implements CellHost, AsyncDisposable {
 
   async enclose(request: EncloseRequest): Promise<Enclosure> {
     const what = `Cannot allocate cell "${request.name}"`;
+    this.#disk.require(what);
     const parentInit = requireInit(what, request.parent);
     // The supervisor is on its way while directories are made.
     const connecting = this.#launcher.connect();
@@ -133,7 +136,7 @@ export class LinuxHost implements CellHost, AsyncDisposable {
       });
       failpoint("allocate.6.ready");
       parts.cgroups.countExecutables();
-      parts.directory.commit();
+      this.#disk.write(() => parts.directory.commit());
       failpoint("allocate.7.committed");
       undo.move();
       this.#enclosures.set(enclosure.id, enclosure);
@@ -180,6 +183,7 @@ export class LinuxHost implements CellHost, AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     for (const enclosure of this.#enclosures.values()) enclosure.leave();
     this.#enclosures.clear();
+    this.#disk[Symbol.dispose]();
   }
 
   /** Make all that a cell needs on disk and in the cgroups; each step says how it is undone. */
@@ -194,7 +198,7 @@ export class LinuxHost implements CellHost, AsyncDisposable {
     const parts = this.#partsOf(id, name, wantsCpuset(spec.limits));
     // Registered before each step: a step that failed half-way is undone as well.
     undo.defer(() => parts.directory.remove());
-    parts.directory.make({ name, spec, bootId: this.#bootId });
+    this.#disk.write(() => parts.directory.make({ name, spec, bootId: this.#bootId }));
     failpoint("allocate.1.intent");
     undo.defer(() => catalog.cellRefused(id));
     catalog.cellAllocated(id, name);
@@ -235,6 +239,7 @@ export class LinuxHost implements CellHost, AsyncDisposable {
       cgroups: this.#cgroups.open(name, asksForCpuset),
       catalog,
       killTimeoutMs: this.#options.killTimeoutMs ?? 10_000,
+      disk: this.#disk,
       warn: this.#options.warn,
       ended: () => this.#enclosures.delete(id),
     };
@@ -290,12 +295,4 @@ async function hangUp(connecting: Promise<Socket>): Promise<void> {
   socket.on("error", () => undefined);
   socket.end();
   await left;
-}
-
-function requireShort(runtimeDir: string): void {
-  const longest = maxSocketPath - longestSocketName;
-  const bytes = Buffer.byteLength(runtimeDir);
-  if (bytes <= longest) return;
-  const message = `Cannot use the runtime directory ${runtimeDir}: its path has ${bytes} bytes, and for the sockets in it ${longest} are the most`;
-  throw new Failure("wrong-state", "HOST_FAILED", message);
 }

@@ -1,4 +1,4 @@
-import { lstatSync, mkdirSync } from "node:fs";
+import { accessSync, constants, lstatSync, mkdirSync } from "node:fs";
 import { inWords } from "./in-words.ts";
 import { Refusal } from "./refusal.ts";
 import { octal } from "./trusted-file.ts";
@@ -23,5 +23,11 @@ export function prepareDirectory(path: string, what: string, mode: number): void
     throw new Refusal(`${cannot}: it belongs to another user`);
   if ((status.mode & 0o022) !== 0) {
     throw new Refusal(`${cannot}: others may write in it, its mode is ${octal(status.mode)}`);
+  }
+  try {
+    // Of root it is asked only whether the disk is read-only; nothing is kept in memory alone (fault 26).
+    accessSync(path, constants.W_OK);
+  } catch (cause) {
+    throw new Refusal(`${cannot}: ${inWords(cause)}`, { cause });
   }
 }

@@ -103,6 +103,28 @@ test("health says SERVING, and NOT_SERVING when the daemon stops", async () => {
   await closed;
 });
 
+test("health says NOT_SERVING of cells while no new work is taken, and SERVING again (fault 25)", async () => {
+  await using setting = await setUp();
+  const { node, client } = setting;
+  const { check, watch } = Health.method;
+  const watched = client.stream(watch, { service: "runtime.CellService" });
+  watched.on("error", () => undefined);
+  const said = [(await once(watched, "data")) as [HealthCheckResponse]];
+
+  node.readiness.set("the disk failed");
+  said.push((await once(watched, "data")) as [HealthCheckResponse]);
+  const ofLogs = await client.call(check, { service: "observe.Observe" });
+  node.readiness.set(undefined);
+  said.push((await once(watched, "data")) as [HealthCheckResponse]);
+
+  const { SERVING, NOT_SERVING } = ServingStatus;
+  assert.deepEqual(
+    said.map(([response]) => response.status),
+    [SERVING, NOT_SERVING, SERVING],
+  );
+  assert.equal(ofLogs.status, SERVING);
+});
+
 test("reload() serves new connections with the new certificates, and keeps the open ones", async () => {
   await using setting = await setUp();
   const { node, client } = setting;

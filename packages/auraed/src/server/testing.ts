@@ -40,6 +40,7 @@ import { type Logger, pino } from "pino";
 import { readTlsFiles, type TlsPaths } from "../access/tls-files.ts";
 import type { ListenAddress } from "../config/listen-address.ts";
 import { logEvents } from "../logging/cell-events.ts";
+import { Readiness } from "../services/readiness.ts";
 import { Front } from "./front.ts";
 
 /** A certificate with its key, in PEM. */
@@ -89,6 +90,7 @@ export class NodeUnderTest implements AsyncDisposable {
   readonly host: FakeHost = new FakeHost();
   readonly store: FakeLogStore = new FakeLogStore();
   readonly history: LogHistory = new LogHistory();
+  readonly readiness: Readiness = new Readiness();
   readonly cells: Cells;
   /** Every record of the log, parsed. */
   readonly records: Record<string, unknown>[] = [];
@@ -111,7 +113,10 @@ export class NodeUnderTest implements AsyncDisposable {
     const node = new NodeUnderTest(directory, await createAuthority());
     await node.writeServer(node.authority);
     node.#front = await Front.open(
-      { cells: node.cells, logs: new Logs(node.cells, node.store), history: node.history },
+      {
+        ...{ cells: node.cells, logs: new Logs(node.cells, node.store) },
+        ...{ history: node.history, readiness: node.readiness },
+      },
       {
         socket: node.socket,
         listen,

@@ -1,0 +1,29 @@
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { createInterface } from "node:readline";
+
+/**
+ * While something is done, have system calls of a process fail: `rename:error=EIO` of strace(1). The
+ * process is not held up any longer when the promise resolves.
+ */
+export async function inject<Value>(
+  pid: number,
+  fault: string,
+  during: () => Promise<Value>,
+): Promise<Value> {
+  const flags = ["-f", "-e", `inject=${fault}`, "-e", `trace=${fault.split(":")[0]}`];
+  const strace = spawn("strace", [...flags, "-p", `${pid}`], {
+    stdio: ["ignore", "ignore", "pipe"],
+  });
+  const ended = once(strace, "exit");
+  const lines = createInterface({ input: strace.stderr });
+  try {
+    // "strace: Process 4249 attached"; with more than one thread, "with 11 threads".
+    await once(lines, "line");
+    return await during();
+  } finally {
+    lines.resume();
+    strace.kill("SIGTERM");
+    await ended;
+  }
+}

@@ -1,0 +1,36 @@
+import { constants } from "node:os";
+import { type ExecutableSpec, type StartedRun, toArgv, toEnvironment } from "@aurae/domain/cells";
+import type { CellDirectory } from "./cell-directory.ts";
+import { ChannelClosed } from "./shim/channel.ts";
+import type { Supervisor } from "./shim/supervisor.ts";
+
+/** Have a supervisor start a run. When its answer is lost, the record tells, or there is no run. */
+export async function askToStart(
+  supervisor: Supervisor,
+  directory: CellDirectory,
+  run: number,
+  spec: ExecutableSpec,
+): Promise<StartedRun> {
+  try {
+    return await supervisor.start({
+      run,
+      executable: spec.name,
+      argv: toArgv(spec),
+      environment: toEnvironment(spec),
+      workingDirectory: spec.workingDirectory,
+      uid: spec.uid,
+      gid: spec.gid,
+    });
+  } catch (cause) {
+    if (!(cause instanceof ChannelClosed)) throw cause;
+    // The answer was lost with the connection. A record is written when exec has succeeded.
+    await supervisor.settle();
+    const record = directory.readRecord(run);
+    if (record === undefined) {
+      // It may be on its way yet; after this it is not.
+      await supervisor.stop(run, constants.signals.SIGKILL, 0).catch(() => undefined);
+      throw cause;
+    }
+    return { pid: record.pid, startedAtNs: record.startedAtNs };
+  }
+}

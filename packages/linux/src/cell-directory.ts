@@ -16,7 +16,7 @@ import {
   parseCellFile,
   parseExecutableFile,
 } from "./cell-file.ts";
-import { errnoOf } from "./errno.ts";
+import { errnoOf, inWords } from "./errno.ts";
 import { hasOwnFile, readOwnFile, requireOwnDirectory } from "./own-file.ts";
 import { MalformedBytes } from "./shim/bytes.ts";
 import { type RunRecord, readRecordFile } from "./shim/record.ts";
@@ -74,8 +74,13 @@ export class CellDirectory {
   /** What the cell is, and whether that was committed. @throws Error that says what is wrong with it */
   read(): { readonly cell: CellFile; readonly isCommitted: boolean } {
     const isCommitted = isThere(join(this.path, "cell.json"));
-    const path = join(this.path, isCommitted ? "cell.json" : "intent.json");
-    return { cell: parseCellFile(readOwnFile(path, maxFileBytes)), isCommitted };
+    const name = isCommitted ? "cell.json" : "intent.json";
+    const bytes = readOwnFile(join(this.path, name), maxFileBytes);
+    try {
+      return { cell: parseCellFile(bytes), isCommitted };
+    } catch (cause) {
+      throw new Error(`${name}: ${inWords(cause)}`, { cause });
+    }
   }
 
   /** Whether it was made, and then nothing: the daemon died before it had written what it meant. */
@@ -91,8 +96,11 @@ export class CellDirectory {
     rmSync(this.path, { recursive: true, force: true });
   }
 
+  /** That it is there is what counts. @throws Error that names the file, when it is none of ours */
   markEnding(graceMs: number): void {
-    writeFileSync(join(this.path, "ending"), String(graceMs), { mode: 0o600 });
+    const path = join(this.path, "ending");
+    if (hasOwnFile(path)) return;
+    writeFileSync(path, String(graceMs), { mode: 0o600, flag: "wx" });
   }
 
   /** @throws Error that names the file, when it is none of ours: then nobody has asked for that */

@@ -1,5 +1,5 @@
 import { randomBytes } from "node:crypto";
-import { mkdirSync, readdirSync, realpathSync, rmSync } from "node:fs";
+import { readdirSync, realpathSync, rmSync } from "node:fs";
 import type { Socket } from "node:net";
 import { join } from "node:path";
 import {
@@ -26,6 +26,7 @@ import { LinuxEnclosure } from "./enclosure.ts";
 import type { EnclosureParts } from "./enclosure-parts.ts";
 import { firstFailure, toHostFailure } from "./host-failure.ts";
 import type { FileLogStore } from "./logs/file-log-store.ts";
+import { makeOwnDirectory } from "./own-directory.ts";
 import { requireShort } from "./runtime-dir.ts";
 import { Launcher } from "./shim/launcher.ts";
 import { type Enclose, type ProcessIdentity, protocolVersion } from "./shim/messages.ts";
@@ -91,7 +92,7 @@ export class LinuxHost implements CellHost, AsyncDisposable {
     this.#options = options;
     this.#bootId = options.bootId ?? readBootId();
     this.#cellsDir = join(runtimeDir, "cells");
-    mkdirSync(this.#cellsDir, { recursive: true, mode: 0o700 });
+    makeOwnDirectory(this.#cellsDir);
     this.#disk = new StateDisk(runtimeDir, options.readinessChanged ?? (() => undefined));
     const { hierarchies, mountPoints } = findHierarchies(kernelFiles, kernelPaths, cgroupParent);
     this.#cgroups = new Cgroups(kernelFiles, hierarchies, nodeOf(runtimeDir));

@@ -3,6 +3,7 @@ import { closeSync, constants, openSync } from "node:fs";
 import { join } from "node:path";
 import { Failure } from "@aurae/domain/errors";
 import { toHostFailure } from "./host-failure.ts";
+import { hasOwnFile } from "./own-file.ts";
 
 /** A runtime directory that is ours alone, until the lock is disposed or the process ends. */
 export interface Lock extends Disposable {
@@ -29,6 +30,7 @@ export function openLock(runtimeDir: string): Lock {
 
 function tryToOpen(path: string, flags: number): number {
   try {
+    hasOwnFile(path);
     return openSync(path, flags, 0o600);
   } catch (cause) {
     throw toHostFailure(`Cannot open ${path}`, cause);

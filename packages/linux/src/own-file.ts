@@ -19,7 +19,7 @@ const { O_RDONLY, O_NOFOLLOW, O_NONBLOCK } = constants;
 
 /** Read a file that we or a supervisor wrote, bounded. @throws Error that names it, when it is another's */
 export function readOwnFile(path: string, maxBytes: number): Buffer {
-  const descriptor = refuseLinks(path, () => openSync(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK));
+  const descriptor = openToRead(path);
   try {
     const status = fstatSync(descriptor);
     requireOwnFile(path, status);
@@ -32,13 +32,21 @@ export function readOwnFile(path: string, maxBytes: number): Buffer {
   }
 }
 
-/** Open a file that a supervisor writes. @throws Error that names it, when it is another's */
-export async function openOwnFile(path: string, flags: number = O_RDONLY): Promise<FileHandle> {
-  const file = await open(path, flags | O_NOFOLLOW | O_NONBLOCK, 0o600).catch((cause: unknown) =>
-    refuseLinks(path, () => {
-      throw cause;
-    }),
-  );
+/** O_NOFOLLOW refuses a link with ELOOP (open(2)). */
+function openToRead(path: string): number {
+  try {
+    return openSync(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK);
+  } catch (cause) {
+    if (errnoOf(cause) === "ELOOP") throw notOurs(path, "file", "it is a symbolic link");
+    throw cause;
+  }
+}
+
+/** Open a file that may not be there yet, with `flags` of open(2). @throws Error that names it, when it is another's */
+export async function openOwnFile(path: string, flags: number): Promise<FileHandle> {
+  // Looked at before, too: to open a pipe for writing fails with ENXIO, which says nothing.
+  hasOwnFile(path);
+  const file = await open(path, flags | O_NOFOLLOW | O_NONBLOCK, 0o600);
   try {
     requireOwnFile(path, await file.stat());
     return file;
@@ -90,16 +98,6 @@ function kindOf(status: Stats): string {
   if (status.isDirectory()) return "it is a directory";
   if (status.isSocket()) return "it is a socket";
   return status.isFile() ? "it is a file" : "it is a device";
-}
-
-/** O_NOFOLLOW refuses a link with ELOOP (open(2)). */
-function refuseLinks<Value>(path: string, act: () => Value): Value {
-  try {
-    return act();
-  } catch (cause) {
-    if (errnoOf(cause) === "ELOOP") throw notOurs(path, "file", "it is a symbolic link");
-    throw cause;
-  }
 }
 
 function notOurs(path: string, what: string, why: string): Error {

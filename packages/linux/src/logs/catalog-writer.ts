@@ -1,6 +1,8 @@
-import { appendFile, rename, writeFile } from "node:fs/promises";
+import { constants } from "node:fs";
+import { rename, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { inWords } from "../errno.ts";
+import { openOwnFile, requireOwnDirectory } from "../own-file.ts";
 
 /** What waits for the disk, of one cell. */
 interface Unwritten {
@@ -83,10 +85,11 @@ export class CatalogWriter {
       unwritten.allRuns = undefined;
       unwritten.runs = "";
       try {
+        requireOwnDirectory(directory);
         if (cell !== undefined) await replace(join(directory, "cell.json"), cell);
         const path = join(directory, "runs.jsonl");
         if (allRuns !== undefined) await replace(path, allRuns);
-        if (runs !== "") await appendFile(path, runs, { mode: 0o600 });
+        if (runs !== "") await append(path, runs);
       } catch (cause) {
         this.#warn(`Cannot note what runs beside the logs in ${directory}: ${inWords(cause)}`);
       }
@@ -97,6 +100,14 @@ export class CatalogWriter {
 
 /** So that whoever reads it sees the old one or the new one, whole. */
 async function replace(path: string, text: string): Promise<void> {
-  await writeFile(`${path}.new`, text, { mode: 0o600 });
+  // O_EXCL, for nothing that is there is written through.
+  await rm(`${path}.new`, { force: true });
+  await writeFile(`${path}.new`, text, { mode: 0o600, flag: "wx" });
   await rename(`${path}.new`, path);
+}
+
+async function append(path: string, text: string): Promise<void> {
+  const { O_WRONLY, O_APPEND, O_CREAT } = constants;
+  await using file = await openOwnFile(path, O_WRONLY | O_APPEND | O_CREAT);
+  await file.writeFile(text);
 }

@@ -2,6 +2,9 @@ import { existsSync, mkdirSync, readdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import type { CellName, ExecutableName } from "@aurae/domain/cells";
 import type { LogKey } from "@aurae/domain/observe";
+import { inWords } from "../errno.ts";
+import { makeOwnDirectory } from "../own-directory.ts";
+import { requireOwnDirectory } from "../own-file.ts";
 import {
   type CatalogCell,
   type CatalogRun,
@@ -45,9 +48,9 @@ export class LogCatalog {
   constructor(options: LogCatalogOptions) {
     this.#options = options;
     this.#writer = new CatalogWriter(options.directory, options.warn);
-    mkdirSync(options.directory, { recursive: true, mode: 0o700 });
+    makeOwnDirectory(options.directory);
     for (const id of readdirSync(options.directory)) {
-      if (/^[0-9a-f]{16}$/.test(id)) this.#load(id);
+      if (/^[0-9a-f]{16}$/.test(id)) this.#tryToLoad(id);
     }
   }
 
@@ -162,6 +165,16 @@ export class LogCatalog {
     this.#live.delete(id);
     this.#lines.delete(id);
     this.#byPid.removeCell(id);
+  }
+
+  /** What is not ours is not read, and not removed either. */
+  #tryToLoad(id: string): void {
+    try {
+      requireOwnDirectory(this.directoryOf(id));
+      this.#load(id);
+    } catch (cause) {
+      this.#options.warn(`Cannot read logs: ${inWords(cause)}`);
+    }
   }
 
   #load(id: string): void {

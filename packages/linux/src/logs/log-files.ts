@@ -1,7 +1,10 @@
-import { type FileHandle, open, readdir } from "node:fs/promises";
+import { constants } from "node:fs";
+import { type FileHandle, readdir } from "node:fs/promises";
 import { join } from "node:path";
 import type { LogKey } from "@aurae/domain/observe";
 import { errnoOf } from "../errno.ts";
+import { toHostFailure } from "../host-failure.ts";
+import { openOwnFile, requireOwnDirectory } from "../own-file.ts";
 import { segmentPath, segmentsOf } from "./segments.ts";
 
 /** The files of one run's log. */
@@ -17,23 +20,28 @@ export class LogFiles {
     this.#key = key;
   }
 
-  /** The numbers of the segments that are kept, in order; none when the log is not there. */
+  /**
+   * The numbers of the segments that are kept, in order; none when the log is not there.
+   * @throws Failure `host` when what is there is none of ours
+   */
   async segments(): Promise<readonly number[]> {
     try {
+      requireOwnDirectory(this.directory);
       return segmentsOf(await readdir(this.directory), this.#key.run);
     } catch (cause) {
       if (errnoOf(cause) === "ENOENT") return [];
-      throw cause;
+      throw toHostFailure("Cannot read a log", cause);
     }
   }
 
   /** Undefined when it is not there: not yet, or not any more. */
   async open(segment: number): Promise<FileHandle | undefined> {
     try {
-      return await open(segmentPath(this.#cellDirectory, this.#key, segment), "r");
+      const path = segmentPath(this.#cellDirectory, this.#key, segment);
+      return await openOwnFile(path, constants.O_RDONLY);
     } catch (cause) {
       if (errnoOf(cause) === "ENOENT") return undefined;
-      throw cause;
+      throw toHostFailure("Cannot read a log", cause);
     }
   }
 

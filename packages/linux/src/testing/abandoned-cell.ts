@@ -6,12 +6,12 @@ import { processesIn } from "../cgroup/directories.ts";
 import type { LinuxSetting } from "./linux-setting.ts";
 import { firstLine } from "./log-text.ts";
 import { until } from "./until.ts";
-import { WatchedCell } from "./watched-cell.ts";
+import { executableName, WatchedCell } from "./watched-cell.ts";
 
 /** What is left of the cell "web" that a daemon made: each part of it can be taken away. */
 export class AbandonedCell {
   readonly id: string;
-  /** Of its one executable, which sleeps. */
+  /** Of its run 1, which sleeps; run 2 has ended with 3. */
   readonly pid: number;
   readonly supervisor: number;
   readonly directory: string;
@@ -33,6 +33,8 @@ export class AbandonedCell {
   ): Promise<AbandonedCell> {
     const cell = await WatchedCell.allocate(setting.host, "web", { shared });
     const { pid } = await cell.start(1, "echo ready; exec sleep 1000");
+    await cell.start(2, "exit 3", { name: executableName("done") });
+    await cell.closed(2);
     // Its record is written by then.
     await firstLine(setting, cell, 1);
     const abandoned = new AbandonedCell(setting, cell.enclosure.id, pid);

@@ -1,11 +1,10 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { Gate } from "@aurae/domain/observe";
-import { hasReason } from "./testing/has-reason.ts";
-import { assertNothingLeft, nextTurn, settledCensus } from "./testing/leak-oracle.ts";
+import { nextTurn } from "./testing/leak-oracle.ts";
 import { skipWithoutKernel as skip, warmSetting } from "./testing/linux-setting.ts";
 import { firstLine, textOf, textOfEntry } from "./testing/log-text.ts";
-import { executableName, WatchedCell } from "./testing/watched-cell.ts";
+import { WatchedCell } from "./testing/watched-cell.ts";
 
 test("a run that takes more memory than its cell has ends by oom (fault 31)", {
   skip,
@@ -22,45 +21,6 @@ test("a run that takes more memory than its cell has ends by oom (fault 31)", {
   assert.equal(cell.why, undefined);
   await cell.enclosure.end(0);
 });
-
-test("a fork bomb ends at the limit of its cell, and end() ends it (fault 36)", {
-  skip,
-}, async () => {
-  await using setting = await warmSetting();
-  const before = await settledCensus(setting);
-  const cell = await WatchedCell.allocate(setting.host, "bomb", { limits: { pidsMax: 12 } });
-
-  await cell.start(1, "f() { f | f & }; f; sleep 1000");
-  await cell.enclosure.end(0);
-
-  // The shell may have ended before: it gives up when it cannot fork.
-  assert.ok((await cell.closed(1)).end !== undefined);
-  await assertNothingLeft(setting, before);
-});
-
-for (const [what, command, more, reason] of [
-  ["is not there", "/nonexistent", {}, "COMMAND_NOT_FOUND"],
-  ["is below a file", "/etc/passwd/x", {}, "COMMAND_NOT_FOUND"],
-  ["is a directory", "/tmp", {}, "COMMAND_NOT_EXECUTABLE"],
-  ["may not be executed", "/etc/passwd", {}, "COMMAND_NOT_EXECUTABLE"],
-  ["has no such directory", "/bin/true", { workingDirectory: "/no" }, "WORKDIR_UNUSABLE"],
-  ["has too many arguments", "/bin/true", { args: tooMany() }, "ARGUMENTS_TOO_LONG"],
-] as const) {
-  test(`start() refuses a command that ${what}, and the cell is as before (fault 42)`, {
-    skip,
-  }, async () => {
-    await using setting = await warmSetting();
-    const cell = await WatchedCell.allocate(setting.host, "web");
-    const before = await settledCensus(setting);
-
-    await assert.rejects(cell.start(1, command, { ...more, noShell: true }), hasReason(reason));
-
-    await assertNothingLeft(setting, before);
-    await cell.start(2, "exit 5");
-    assert.equal((await cell.closed(2)).end?.exitCode, 5);
-    await cell.enclosure.end(0);
-  });
-}
 
 test("a run sees exactly the environment, directory and identity that were asked for", {
   skip,
@@ -106,28 +66,6 @@ test("stop() asked twice is answered twice, and the shorter grace holds", { skip
   await cell.enclosure.end(0);
 });
 
-test("many short runs each tell how they ended, and leave nothing (fault 44)", {
-  skip,
-}, async () => {
-  await using setting = await warmSetting();
-  const cell = await WatchedCell.allocate(setting.host, "web", { limits: { pidsMax: 500 } });
-  const before = await settledCensus(setting);
-
-  const codes = Array.from({ length: 60 }, (_, at) => at);
-  await Promise.all(
-    codes.map((at) => cell.start(at + 1, `exit ${at}`, { name: executableName(`e${at}`) })),
-  );
-  const ends = await Promise.all(codes.map((at) => cell.closed(at + 1)));
-
-  assert.deepEqual(
-    ends.map(({ end }) => end?.exitCode),
-    codes,
-  );
-  const after = await settledCensus(setting);
-  assert.deepEqual([after.cgroups, after.processes], [before.cgroups, before.processes]);
-  await cell.enclosure.end(0);
-});
-
 test("a log is followed while it is written, and read again after the cell is gone", {
   skip,
 }, async () => {
@@ -155,7 +93,3 @@ test("a log is followed while it is written, and read again after the cell is go
   const lines = new Set(await textOf(setting, cell, 1));
   assert.deepEqual(lines, new Set(["one", "two", "three", "err"]));
 });
-
-function tooMany(): readonly string[] {
-  return Array.from({ length: 200 }, () => "x".repeat(131_072));
-}

@@ -70,6 +70,14 @@ export class WatchedCell {
     });
   }
 
+  /** The first report of a run that tells its end; of its tree and log it may not be the last. */
+  async ended(run: number): Promise<RunReport> {
+    return this.#until(() => {
+      const report = this.#reports.get(run);
+      return report?.end === undefined ? undefined : report;
+    });
+  }
+
   failed(): Promise<string> {
     return this.#until(() => this.why);
   }

@@ -26,13 +26,20 @@ import {
   type ServiceError,
   status,
 } from "@grpc/grpc-js";
-import type { Daemon } from "./daemon.ts";
+
+/** Where a daemon is reached, and with which files. */
+export interface Door {
+  /** For gRPC: `unix:/…`. */
+  readonly unixTarget: string;
+  /** Of a client that the daemon knows. */
+  readonly client: { readonly ca: string; readonly certificate: string; readonly key: string };
+}
 
 /** A client of the wire and nothing else: what it finds, any client finds. */
 export class WireClient implements Disposable {
   readonly #client: Client;
 
-  constructor({ unixTarget, client }: Daemon) {
+  constructor({ unixTarget, client }: Door) {
     const [ca, key, certificate] = [client.ca, client.key, client.certificate].map((path) =>
       readFileSync(path),
     );
@@ -93,8 +100,9 @@ export class WireClient implements Disposable {
     await this.call(CellService.method.allocate, { cell });
   }
 
-  async free(cellName: string): Promise<void> {
-    await this.call(CellService.method.free, { cellName });
+  async free(cellName: string, graceMs?: number): Promise<void> {
+    const grace = graceMs === undefined ? {} : { graceMs };
+    await this.call(CellService.method.free, { cellName, ...grace });
   }
 
   /** Run a script in a cell to its end: what it printed on both channels, and how it ended. */

@@ -2,20 +2,21 @@ import { execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { createInterface } from "node:readline";
-import { leftOf } from "./host.ts";
+import type { Door } from "./client.ts";
+import { leaksOfIdle } from "./oracle/idle.ts";
+import { leaksSince, takeCensus } from "./oracle/oracle.ts";
+import { testIdVariable } from "./oracle/processes.ts";
 
 const bin = `${import.meta.dirname}/../bin`;
 
 /** A daemon with directories and certificates of its own, seen from outside. */
-export interface Daemon extends AsyncDisposable {
+export interface Daemon extends Door, AsyncDisposable {
   /** Everything of it is below this directory, which goes with it. */
   readonly directory: string;
   readonly pid: number;
-  /** For gRPC: `unix:/…` and, when it was asked to listen, `127.0.0.1:<port>`. */
-  readonly unixTarget: string;
+  /** For gRPC, when it was asked to listen: `127.0.0.1:<port>`. */
   readonly tcpTarget: string | undefined;
-  /** Files of a client that the daemon knows. */
-  readonly client: { readonly ca: string; readonly certificate: string; readonly key: string };
+  isRunning(): boolean;
   /** Resolves when it has ended, however it did. */
   readonly ended: Promise<unknown>;
   /** What it logged so far, a JSON record a line. */
@@ -34,6 +35,8 @@ export interface DaemonOptions {
   readonly config?: string;
   /** What runs it, a command that execs the one which follows: `unshare --mount`. */
   readonly through?: readonly string[];
+  /** How long what it has may take to go at the end; absent: as the oracle has it. */
+  readonly settleMs?: number;
 }
 
 /** Why the tests that need a daemon cannot run here, or false. */
@@ -41,16 +44,29 @@ export const needsRoot: string | false = process.getuid?.() === 0 ? false : "a d
 
 /** Start a daemon and wait until it serves. Leaving the scope frees its cells, ends it, and looks for leaks. */
 export async function startDaemon(options: DaemonOptions = {}): Promise<Daemon> {
-  const directory = await mkdtemp(`${options.below ?? "/tmp"}/aurae-`);
+  const { below = "/tmp", settleMs } = options;
+  const directory = await mkdtemp(`${below}/aurae-`);
   execFileSync(`${bin}/aer`, ["pki", "init", `${directory}/pki`], { stdio: "pipe" });
+  const before = takeCensus({ directory });
   const daemon = await spawnDaemon(directory, options);
+  const watched = { directory, daemon: daemon.pid };
+  const fresh = takeCensus(watched);
   return {
     ...daemon,
     async [Symbol.asyncDispose]() {
-      await daemon[Symbol.asyncDispose]();
-      const left = leftOf({ directory });
-      await rm(directory, { recursive: true });
-      if (left.length > 0) throw new Error(`The daemon left something: ${left.join(", ")}`);
+      const leaks: string[] = [];
+      try {
+        if (daemon.isRunning())
+          leaks.push(...(await leaksOfIdle(daemon, watched, fresh, settleMs)));
+      } finally {
+        await daemon[Symbol.asyncDispose]();
+        const { files } = fresh;
+        leaks.push(
+          ...(await leaksSince({ ...before, files }, () => takeCensus({ directory }), settleMs)),
+        );
+        await rm(directory, { recursive: true });
+      }
+      if (leaks.length > 0) throw new Error(`The daemon left something: ${leaks.join(", ")}`);
     },
   };
 }
@@ -74,7 +90,7 @@ export async function spawnDaemon(
   const [command = "", ...rest] = [...through, `${bin}/auraed`, ...args];
   const child = spawn(command, rest, {
     stdio: ["ignore", "ignore", "pipe"],
-    env: { ...process.env, ...env },
+    env: { ...process.env, [testIdVariable]: directory, ...env },
   });
   const ended = once(child, "exit");
   const log: string[] = [];
@@ -84,6 +100,7 @@ export async function spawnDaemon(
     ...{ directory, pid: child.pid ?? 0, ended, log, unixTarget: `unix:${socket}` },
     tcpTarget: port === undefined ? undefined : `127.0.0.1:${port}`,
     client: { ca: `${pki}/ca.crt`, certificate: `${pki}/client.crt`, key: `${pki}/client.key` },
+    isRunning: () => child.exitCode === null && child.signalCode === null,
     async [Symbol.asyncDispose]() {
       // Whoever killed it has seen it end.
       if (child.signalCode !== null) return;

@@ -11,6 +11,12 @@ export interface Place {
   readonly directory: string;
 }
 
+/** Whose leaks are looked for. */
+export interface Watched extends Place {
+  /** The pid of its daemon, while that runs. */
+  readonly daemon?: number;
+}
+
 /** Every directory of a cell in the host's cgroup hierarchies. */
 export function cgroupsOf(daemon: Place, cell: string): readonly string[] {
   const path = cell
@@ -75,17 +81,6 @@ export function mounts(): string {
   return readFileSync("/proc/self/mountinfo", "utf8");
 }
 
-/** What a daemon has left on the machine: cgroups and processes. */
-export function leftOf(daemon: Place): readonly string[] {
-  const processes = readdirSync("/proc").filter(
-    (pid) => /^\d+$/.test(pid) && commandOf(pid).includes(daemon.directory),
-  );
-  return [
-    ...rootsOf(daemon).filter((path) => existsSync(path)),
-    ...processes.map((pid) => `process ${pid}`),
-  ];
-}
-
 function commandOf(pid: string): string {
   try {
     return readFileSync(`/proc/${pid}/cmdline`, "utf8");
@@ -105,7 +100,7 @@ export async function freePort(): Promise<number> {
 }
 
 /** Where the cgroups of a daemon are, in each hierarchy. */
-function rootsOf({ directory }: Place): readonly string[] {
+export function rootsOf({ directory }: Place): readonly string[] {
   const node = createHash("sha256").update(`${directory}/run`).digest("hex").slice(0, 12);
   return [...cgroupMounts("cgroup"), ...cgroupMounts("cgroup2")].map(
     (mount) => `${mount}/aurae/${node}`,

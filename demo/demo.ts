@@ -2,13 +2,13 @@ import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdtemp, rm } from "node:fs/promises";
 import { createInterface } from "node:readline";
-import { leftOf, mounts } from "@aurae/conformance/host";
+import { leaksSince, takeCensus } from "@aurae/conformance/oracle";
 import { openTerminal, type Terminal } from "./terminal.ts";
 
 /** The main job, from nothing to nothing: a PKI, a daemon, a cell with limits, real programs, the clean end. */
 
 const directory = await mkdtemp("/tmp/aurae-demo-");
-const mountsBefore = mounts();
+const before = takeCensus({ directory });
 const terminal = openTerminal({
   AER_SOCKET: `${directory}/run/aurae.sock`,
   AER_CA_CRT: `${directory}/pki/ca.crt`,
@@ -27,7 +27,7 @@ try {
     await showCells();
     say("The daemon ends");
   }
-  proveNothingIsLeft();
+  await proveNothingIsLeft();
 } finally {
   await rm(directory, { recursive: true, force: true });
 }
@@ -123,8 +123,9 @@ async function startDaemon({ note }: Terminal): Promise<AsyncDisposable> {
   };
 }
 
-function proveNothingIsLeft(): void {
-  const left = [...leftOf({ directory }), ...(mounts() === mountsBefore ? [] : ["a mount"])];
+async function proveNothingIsLeft(): Promise<void> {
+  // Empty directories and the lock are of no cell.
+  const left = await leaksSince(before, () => ({ ...takeCensus({ directory }), files: [] }));
   if (left.length > 0) throw new Error(`Something is left: ${left.join(", ")}`);
   terminal.note("Nothing is left: no process, no cgroup, no mount");
 }

@@ -5,6 +5,7 @@ import {
   readdirSync,
   readFileSync,
   readlinkSync,
+  renameSync,
   writeFileSync,
 } from "node:fs";
 import { join } from "node:path";
@@ -63,6 +64,18 @@ test("enclose() that is refused leaves nothing", { skip }, async () => {
     await assert.rejects(missing, hasReason("CONTROLLER_MISSING"));
   }
 
+  await assertNothingLeft(setting, before);
+});
+
+test("enclose() that cannot note what it means leaves no supervisor", { skip }, async () => {
+  await using setting = await warmSetting();
+  const before = await settledCensus(setting);
+  const cells = join(setting.runtimeDir, "cells");
+  renameSync(cells, `${cells}.away`);
+
+  await assert.rejects(WatchedCell.allocate(setting.host, "web"), hasReason("HOST_FAILED"));
+
+  renameSync(`${cells}.away`, cells);
   await assertNothingLeft(setting, before);
 });
 

@@ -121,6 +121,7 @@ export class LinuxHost implements CellHost, AsyncDisposable {
     connecting.catch(() => undefined);
     try {
       await using undo = new AsyncDisposableStack();
+      undo.defer(() => hangUp(connecting));
       const parts = this.#make(request, undo, connecting);
       const enclosure = new LinuxEnclosure(parts);
       const socket = await connecting;
@@ -203,7 +204,6 @@ export class LinuxHost implements CellHost, AsyncDisposable {
     failpoint("allocate.1.intent");
     undo.defer(() => catalog.cellRefused(id));
     catalog.cellAllocated(id, name);
-    undo.defer(() => hangUp(connecting));
     this.#cgroups.make(name, spec.limits);
     undo.defer(() => parts.cgroups.remove());
     undo.defer(() => hangUp(connecting));

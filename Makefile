@@ -129,6 +129,10 @@ setup: $(modules) ## install Node, the npm packages, and the Debian packages of 
 generate: setup ## write packages/api/src/gen anew from api/*.proto
 	@buf generate
 
+.PHONY: keep
+keep: build ## keep the shim of a release, and what it writes, as test data: VERSION=1.2.3 (needs root)
+	@node packages/linux/src/testing/keep-release.ts $(VERSION)
+
 .PHONY: fix
 fix: setup ## format every file, and repair what the linters can
 	@tools/debian-packages.sh $(check_packages)

@@ -56,6 +56,11 @@ export function launcherOf({ directory }: Place): number {
   return Number(pid ?? Number.NaN);
 }
 
+/** The parent of a process; of an executable, the supervisor of its cell. */
+export function parentOf(pid: number): number {
+  return Number(/^PPid:\t(\d+)$/m.exec(readFileSync(`/proc/${pid}/status`, "utf8"))?.[1]);
+}
+
 /** The namespaces of a process, each as the kernel names it: "pid:[4026531836]". */
 export function namespacesOf(pid: number | "self"): readonly string[] {
   return namespaceKinds.map((kind) => readlinkSync(`/proc/${pid}/ns/${kind}`));

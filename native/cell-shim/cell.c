@@ -215,6 +215,7 @@ static enum step open_directories(char *const *groups, const char *directory, co
 			cell.freezer = (int)i;
 	}
 	cell.members = cell.v2 >= 0 ? cell.v2 : cell.freezer >= 0 ? cell.freezer : 0;
+	hold_spare();
 	cell.directory = open(directory, flags);
 	cell.logs = open(logs, flags);
 	if (cell.logs < 0 || (mkdirat(cell.directory, "runs", 0700) < 0 && errno != EEXIST))

@@ -37,16 +37,32 @@ bool read_at(int dir, const char *directory, const char *file, char text[PAGE])
 	return n > 0;
 }
 
+/* A descriptor that is there to end things with when no other is left: lent for a moment only. */
+static int spare = -1;
+static void lend_spare(void)
+{
+	close(spare);
+	spare = -1;
+}
+
+void hold_spare(void)
+{
+	if (spare < 0)
+		spare = open("/", O_PATH | O_CLOEXEC);
+}
+
 /* Write a word into a file. What fails shows in what happens next: the processes stay. */
 static void set(int group, const char *child, const char *file, const char *word)
 {
-	int fd = open_at(cell.group[group], O_WRONLY, "%s/%s", child, file);
+	int fd;
 
-	if (fd < 0)
-		return;
-	if (write(fd, word, strlen(word)) < 0)
+	lend_spare();
+	fd = open_at(cell.group[group], O_WRONLY, "%s/%s", child, file);
+	if (fd >= 0 && write(fd, word, strlen(word)) < 0)
 		errno = 0;
-	close(fd);
+	if (fd >= 0)
+		close(fd);
+	hold_spare();
 }
 
 /* Find the number after `key` at the beginning of a line ("" is the whole file). */
@@ -82,9 +98,15 @@ bool cgroup_populated(const char *child, int *events)
 		return read_at(cell.group[cell.members], child, "cgroup.procs", text);
 	if (*events < 0)
 		*events = open_at(cell.group[cell.v2], O_RDONLY, "%s/cgroup.events", child);
-	/* Out of descriptors or memory: nobody knows, so nothing may be taken for empty. */
-	if (*events < 0)
-		return errno != ENOENT && errno != ENODEV;
+	if (*events < 0) {
+		if (errno == ENOENT || errno == ENODEV)
+			return false;
+		lend_spare();
+		n = read_at(cell.group[cell.v2], child, "cgroup.events", text);
+		hold_spare();
+		/* Out of memory: nobody knows, so nothing may be taken for empty. */
+		return !n || (text_value(text, "populated", &populated) && populated != 0);
+	}
 	n = pread(*events, text, sizeof(text) - 1, 0);
 	text[n < 0 ? 0 : n] = 0;
 	return text_value(text, "populated", &populated) && populated != 0;

@@ -159,6 +159,7 @@ bool cgroup_populated(const char *child, int *events);
 void cgroup_usage(const char *child, struct record *record);
 void cgroup_signal(const char *child, int number);
 void cgroup_kill(const char *child);
+void hold_spare(void);
 
 /* record.c: run records */
 uint32_t crc32(const uint8_t *bytes, size_t size);

@@ -2,6 +2,7 @@ import type { CellName } from "@aurae/domain/cells";
 import type { CellDirectory } from "./cell-directory.ts";
 import type { CellCgroups } from "./cgroup/cell-cgroups.ts";
 import type { LogCatalog } from "./logs/log-catalog.ts";
+import type { SpareDescriptors } from "./spare-descriptors.ts";
 import type { StateDisk } from "./state-disk.ts";
 
 /** What a cell is made of, and what it is entered in. */
@@ -12,6 +13,7 @@ export interface EnclosureParts {
   readonly cgroups: CellCgroups;
   readonly catalog: LogCatalog;
   readonly disk: StateDisk;
+  readonly spare: SpareDescriptors;
   /** How long what was killed may take to be gone, before who asked is told. */
   readonly killTimeoutMs: number;
   readonly warn: (message: string) => void;

@@ -201,15 +201,15 @@ export class LinuxEnclosure implements Enclosure, SupervisorWatcher {
   }
 
   async #end(graceMs: number): Promise<void> {
-    const { directory, cgroups, catalog, ended } = this.#parts;
+    const { directory, cgroups, catalog, spare, ended } = this.#parts;
     failpoint("free.1.intent");
     await this.#endProcesses(graceMs);
     failpoint("free.6.mounts");
     await Promise.allSettled(this.#starts);
     await this.#news.told;
-    await cgroups.remove();
+    if (!spare.lend(() => cgroups.tryRemove())) await cgroups.remove();
     failpoint("free.7.cgroups");
-    directory.remove();
+    spare.lend(() => directory.remove());
     failpoint("free.9.state");
     catalog.cellFreed(this.id);
     failpoint("free.8.logs");

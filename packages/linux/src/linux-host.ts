@@ -31,6 +31,7 @@ import { requireShort } from "./runtime-dir.ts";
 import { Launcher } from "./shim/launcher.ts";
 import { type Enclose, type ProcessIdentity, protocolVersion } from "./shim/messages.ts";
 import { Supervisor, type SupervisorAddress, type SupervisorWatcher } from "./shim/supervisor.ts";
+import { SpareDescriptors } from "./spare-descriptors.ts";
 import { StateDisk } from "./state-disk.ts";
 
 export interface LinuxHostOptions {
@@ -78,6 +79,7 @@ export class LinuxHost implements CellHost, AsyncDisposable {
   readonly #bootId: string;
   readonly #cgroups: Cgroups;
   readonly #disk: StateDisk;
+  readonly #spare = new SpareDescriptors();
   readonly #launcher: Launcher;
   readonly #socketPath: string;
   /** /sys, and cgroups that are mounted elsewhere: cells see them, and change nothing. */
@@ -186,6 +188,7 @@ export class LinuxHost implements CellHost, AsyncDisposable {
     for (const enclosure of this.#enclosures.values()) enclosure.leave();
     this.#enclosures.clear();
     this.#disk[Symbol.dispose]();
+    this.#spare[Symbol.dispose]();
   }
 
   /** Make all that a cell needs on disk and in the cgroups; each step says how it is undone. */
@@ -199,7 +202,7 @@ export class LinuxHost implements CellHost, AsyncDisposable {
     const id = randomBytes(8).toString("hex");
     const parts = this.#partsOf(id, name, wantsCpuset(spec.limits));
     // Registered before each step: a step that failed half-way is undone as well.
-    undo.defer(() => parts.directory.remove());
+    undo.defer(() => this.#spare.lend(() => parts.directory.remove()));
     this.#disk.write(() => parts.directory.make({ name, spec, bootId: this.#bootId }));
     failpoint("allocate.1.intent");
     undo.defer(() => catalog.cellRefused(id));
@@ -241,6 +244,7 @@ export class LinuxHost implements CellHost, AsyncDisposable {
       catalog,
       killTimeoutMs: this.#options.killTimeoutMs ?? 10_000,
       disk: this.#disk,
+      spare: this.#spare,
       warn: this.#options.warn,
       ended: () => this.#enclosures.delete(id),
     };

@@ -63,7 +63,9 @@ export class Launcher {
       if (line !== "ready") throw unusable(line === "" ? `${program} ended at once` : line);
     } catch (cause) {
       child.kill("SIGKILL");
-      throw cause instanceof Failure ? cause : unusable(`${program}: ${inWords(cause)}`, cause);
+      if (cause instanceof Failure) throw cause;
+      if (isExhausted(cause)) throw cannot("start the launcher", cause);
+      throw unusable(`${program}: ${inWords(cause)}`, cause);
     } finally {
       child.stdout?.destroy();
       child.unref();
@@ -119,7 +121,12 @@ function unusable(why: string, cause?: unknown): Failure {
 }
 
 function cannot(action: string, cause: unknown): Failure {
-  const kind = errnoOf(cause) === "EMFILE" || errnoOf(cause) === "EAGAIN" ? "exhausted" : "host";
+  const kind = isExhausted(cause) ? "exhausted" : "host";
   const reason = kind === "exhausted" ? "NODE_LIMIT_REACHED" : "HOST_FAILED";
   return new Failure(kind, reason, `Cannot ${action}: ${inWords(cause)}`, { cause });
+}
+
+/** Whether descriptors, processes or memory are used up; of a connection, EAGAIN is a full queue. */
+function isExhausted(cause: unknown): boolean {
+  return ["EMFILE", "ENFILE", "EAGAIN", "ENOMEM"].includes(errnoOf(cause) ?? "");
 }

@@ -22,11 +22,11 @@ function takeDescriptors(pid: number): Disposable {
   while (taken.has(free)) free++;
   const [, soft = "", hard = ""] =
     /^Max open files +(\d+) +(\d+)/m.exec(readFileSync(`/proc/${pid}/limits`, "utf8")) ?? [];
-  const limit = (of: string) => execFileSync("prlimit", [`--pid=${pid}`, `--nofile=${of}`]);
-  limit(`${free}:${hard}`);
+  execFileSync("prlimit", [`--pid=${pid}`, `--nofile=${free}:${hard}`]);
   return {
     [Symbol.dispose]() {
-      if (existsSync(`/proc/${pid}`)) limit(`${soft}:${hard}`);
+      if (!existsSync(`/proc/${pid}`)) return;
+      execFileSync("prlimit", [`--pid=${pid}`, `--nofile=${soft}:${hard}`]);
     },
   };
 }

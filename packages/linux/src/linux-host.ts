@@ -28,6 +28,7 @@ import { firstFailure, toHostFailure } from "./host-failure.ts";
 import type { FileLogStore } from "./logs/file-log-store.ts";
 import { makeOwnDirectory } from "./own-directory.ts";
 import { requireShort } from "./runtime-dir.ts";
+import { hangUp } from "./shim/hang-up.ts";
 import { Launcher } from "./shim/launcher.ts";
 import { type Enclose, type ProcessIdentity, protocolVersion } from "./shim/messages.ts";
 import { Supervisor, type SupervisorAddress, type SupervisorWatcher } from "./shim/supervisor.ts";
@@ -289,15 +290,4 @@ function requireInit(what: string, parent: Enclosure | undefined): ProcessIdenti
   const metadata = { cell: parent.name };
   const message = `${what}: the init of its parent "${parent.name}" is gone`;
   throw new Failure("wrong-state", "CELL_FAILED", message, { metadata });
-}
-
-/** A supervisor that was given no cell leaves when we do; it is waited for, so that nothing is left. */
-async function hangUp(connecting: Promise<Socket>): Promise<void> {
-  const socket = await connecting.catch(() => undefined);
-  if (socket === undefined || socket.destroyed) return;
-  const left = new Promise((resolve) => socket.once("close", resolve));
-  socket.resume();
-  socket.on("error", () => undefined);
-  socket.end();
-  await left;
 }

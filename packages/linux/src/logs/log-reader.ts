@@ -48,7 +48,8 @@ export async function* readLog(
 }
 
 interface Step {
-  readonly entries: readonly LogEntry[];
+  /** Made as they are taken: those of a whole chunk have many times its size. */
+  readonly entries: Iterable<LogEntry>;
   readonly next: "go on" | "wait" | "end";
 }
 
@@ -108,25 +109,27 @@ class Entries {
   #linesDropped = 0n;
   #segmentsRemoved: bigint;
   #lastNs = 0n;
-  #ready: LogEntry[] = [];
 
   constructor(query: LogQuery, segmentsRemoved: number) {
     this.#query = query;
     this.#segmentsRemoved = BigInt(segmentsRemoved);
   }
 
-  /** Those of a chunk: as many as it has lines, which its size bounds. */
-  of(chunk: Chunk): readonly LogEntry[] {
+  /** Those of a chunk. */
+  *of(chunk: Chunk): Iterable<LogEntry> {
     switch (chunk.kind) {
       case "lines":
-        for (const item of readCriLines(chunk.bytes)) this.#take(item);
-        return this.#flush();
+        for (const item of readCriLines(chunk.bytes)) {
+          const gap = this.#gapBefore(item);
+          if (gap !== undefined) yield gap;
+          if (item.kind === "line" && this.#isWanted(item)) yield item;
+        }
+        return;
       case "garbage":
-        this.drop(1n);
-        return [];
+        return this.drop(1n);
       case "removed":
         this.#segmentsRemoved += BigInt(chunk.segments);
-        return [];
+        return;
       default:
         return chunk satisfies never;
     }
@@ -139,32 +142,31 @@ class Entries {
 
   /** A gap with nothing after it, if there is one. */
   finish(): readonly LogEntry[] {
-    this.#addGap(this.#lastNs);
-    return this.#flush();
+    const gap = this.#takeGap(this.#lastNs);
+    return gap === undefined ? [] : [gap];
   }
 
-  #take(item: CriItem): void {
-    if (item.kind === "garbage") return this.drop(1n);
+  #gapBefore(item: CriItem): LogEntry | undefined {
+    if (item.kind === "garbage") {
+      this.drop(1n);
+      return undefined;
+    }
     if (item.kind === "dropped") this.drop(item.lines);
     this.#lastNs = item.atNs;
-    this.#addGap(item.atNs);
-    if (item.kind === "dropped" || item.atNs < this.#query.sinceNs) return;
-    if (this.#query.channels.has(item.channel)) this.#ready.push(item);
+    return this.#takeGap(item.atNs);
   }
 
-  #addGap(atNs: bigint): void {
+  #isWanted({ atNs, channel }: Extract<CriItem, { kind: "line" }>): boolean {
+    return atNs >= this.#query.sinceNs && this.#query.channels.has(channel);
+  }
+
+  #takeGap(atNs: bigint): LogEntry | undefined {
     const [linesDropped, segmentsRemoved] = [this.#linesDropped, this.#segmentsRemoved];
-    if (linesDropped === 0n && segmentsRemoved === 0n) return;
+    if (linesDropped === 0n && segmentsRemoved === 0n) return undefined;
     this.#linesDropped = 0n;
     this.#segmentsRemoved = 0n;
-    if (atNs < this.#query.sinceNs) return;
-    this.#ready.push({ kind: "gap", atNs, linesDropped, segmentsRemoved });
-  }
-
-  #flush(): readonly LogEntry[] {
-    const ready = this.#ready;
-    this.#ready = [];
-    return ready;
+    if (atNs < this.#query.sinceNs) return undefined;
+    return { kind: "gap", atNs, linesDropped, segmentsRemoved };
   }
 }
 

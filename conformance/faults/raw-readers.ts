@@ -1,14 +1,17 @@
 import { once } from "node:events";
 import { readFileSync } from "node:fs";
-import { type ClientHttp2Session, type ClientHttp2Stream, connect } from "node:http2";
+import { type ClientHttp2Session, type ClientHttp2Stream, connect, constants } from "node:http2";
 import { connect as connectTls } from "node:tls";
 import {
   type GetSubProcessStreamRequest,
   GetSubProcessStreamRequestSchema,
+  type LogItem,
+  LogItemSchema,
   Observe,
 } from "@aurae/api/observe";
-import { create, type MessageInitShape, toBinary } from "@bufbuild/protobuf";
+import { create, fromBinary, type MessageInitShape, toBinary } from "@bufbuild/protobuf";
 import type { Daemon } from "../daemon.ts";
+import { until } from "./kernel-says.ts";
 
 /** Of a stream: what the daemon may send before it has to wait for the reader. */
 const windowBytes = 1024;
@@ -40,8 +43,8 @@ export class RawReaders implements AsyncDisposable {
     return new RawReaders(session);
   }
 
-  /** Ask for a log; nothing is read until the caller does. */
-  open(request: MessageInitShape<typeof GetSubProcessStreamRequestSchema>): ClientHttp2Stream {
+  /** Ask for a log. */
+  open(request: MessageInitShape<typeof GetSubProcessStreamRequestSchema>): RawReader {
     const { parent, name } = Observe.method.getSubProcessStream;
     const stream = this.#session.request({
       ":method": "POST",
@@ -49,10 +52,8 @@ export class RawReaders implements AsyncDisposable {
       "content-type": "application/grpc",
       te: "trailers",
     });
-    // A reader that leaves is reset, which is what the tests want.
-    stream.on("error", () => undefined);
     stream.end(frameOf(create(GetSubProcessStreamRequestSchema, request)));
-    return stream;
+    return new RawReader(stream);
   }
 
   /** Leave, with all streams open. */
@@ -67,10 +68,63 @@ export class RawReaders implements AsyncDisposable {
   }
 }
 
-/** A message as gRPC has it: not compressed, length, bytes. */
+/** A stream of which nothing is read until the caller does. */
+export class RawReader {
+  readonly #stream: ClientHttp2Stream;
+  #isAnswered = false;
+
+  constructor(stream: ClientHttp2Stream) {
+    this.#stream = stream;
+    stream.once("response", () => {
+      this.#isAnswered = true;
+    });
+    // A reader that leaves is reset, which is what the tests want.
+    stream.on("error", () => undefined);
+  }
+
+  /** Whether the daemon has sent as much as it may, and has to wait for us. */
+  get isStalled(): boolean {
+    return this.#isAnswered && this.#stream.state.localWindowSize === 0;
+  }
+
+  /** The items, read as they are taken, to the end. */
+  async *items(): AsyncGenerator<LogItem, void, undefined> {
+    let held: Buffer = Buffer.alloc(0);
+    for await (const bytes of this.#stream as AsyncIterable<Buffer>) {
+      held = Buffer.concat([held, bytes]);
+      for (let end = endOf(held); end <= held.length; end = endOf(held)) {
+        yield fromBinary(LogItemSchema, held.subarray(headBytes, end));
+        held = held.subarray(end);
+      }
+    }
+  }
+
+  /** Leave, and say so. */
+  async close(): Promise<void> {
+    this.#stream.close(constants.NGHTTP2_CANCEL);
+    await once(this.#stream, "close");
+  }
+}
+
+/** Wait until none of them can be sent more. */
+export async function stalled(readers: readonly RawReader[]): Promise<void> {
+  await until(
+    () => readers.filter(({ isStalled }) => !isStalled).length,
+    (left) => left === 0,
+  );
+}
+
+/** Before a message gRPC has: it is not compressed, its length. */
+const headBytes = 5;
+
 function frameOf(request: GetSubProcessStreamRequest): Buffer {
   const bytes = toBinary(GetSubProcessStreamRequestSchema, request);
-  const head = Buffer.alloc(5);
+  const head = Buffer.alloc(headBytes);
   head.writeUInt32BE(bytes.length, 1);
   return Buffer.concat([head, bytes]);
+}
+
+/** Where the first message ends; beyond all bytes when that is not known yet. */
+function endOf(bytes: Buffer): number {
+  return bytes.length < headBytes ? headBytes : headBytes + bytes.readUInt32BE(1);
 }

@@ -13,10 +13,12 @@ export {
 export { parseGrace } from "./cells/grace.ts";
 export type {
   AdoptedCell,
+  AdoptedRun,
   CellHost,
   EncloseRequest,
   Enclosure,
   EnclosureWatcher,
+  MarkedStop,
   RunReport,
   StartedRun,
 } from "./cells/host.ts";
@@ -31,4 +33,11 @@ export {
 export type { Run, RunState } from "./cells/run.ts";
 export type { EndReason, RunEnd, Usage } from "./cells/run-end.ts";
 export type { ShownExecutable } from "./cells/shown-executable.ts";
+export type { Answer } from "./requests/answer.ts";
+export { parseRequestId, type RequestMark } from "./requests/request-mark.ts";
+export {
+  type RememberedAnswer,
+  type RequestMemory,
+  rememberedAnswers,
+} from "./requests/request-memory.ts";
 export { Violations } from "./violations.ts";

@@ -1,5 +1,6 @@
-import type { AdoptedCell, ExecutableName, ExecutableSpec, RunReport } from "@aurae/domain/cells";
+import type { ExecutableName, RunReport } from "@aurae/domain/cells";
 import type { CellDirectory, ClosedRun } from "./cell-directory.ts";
+import type { ExecutableFile } from "./cell-file.ts";
 import { inWords } from "./errno.ts";
 import { lostNow } from "./open-runs.ts";
 import type { RunNews } from "./shim/messages.ts";
@@ -8,7 +9,7 @@ import type { Found } from "./shim/supervisor.ts";
 
 export interface AdoptedRuns {
   /** Oldest first, with what was asked for. */
-  readonly known: AdoptedCell["runs"];
+  readonly known: readonly { readonly report: RunReport; readonly spec: ExecutableFile }[];
   /** Those of which something is left to come. */
   readonly open: readonly RunNews[];
   /** Closed long ago, and one too many: their files are gone. */
@@ -101,7 +102,7 @@ function readSpec(
   directory: CellDirectory,
   { run, executable }: RunReport,
   warn: (message: string) => void,
-): ExecutableSpec {
+): ExecutableFile {
   try {
     return directory.readSpec(run);
   } catch (cause) {
@@ -110,7 +111,7 @@ function readSpec(
   }
 }
 
-function unknownSpec(name: ExecutableName): ExecutableSpec {
+function unknownSpec(name: ExecutableName): ExecutableFile {
   const nothing = { command: "", description: "", args: [], env: new Map(), workingDirectory: "/" };
   return { name, ...nothing, uid: 0, gid: 0, noShell: false };
 }

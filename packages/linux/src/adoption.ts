@@ -1,7 +1,6 @@
 import type { AdoptedCell } from "@aurae/domain/cells";
 import { failpoint } from "@aurae/domain/failpoints";
 import { readRuns } from "./adopted-runs.ts";
-import type { CellDirectory } from "./cell-directory.ts";
 import type { CellFile } from "./cell-file.ts";
 import { isDoneWithin } from "./deadline.ts";
 import { LinuxEnclosure } from "./enclosure.ts";
@@ -9,10 +8,13 @@ import { describeSilence } from "./enclosure-failure.ts";
 import type { EnclosureParts } from "./enclosure-parts.ts";
 import { inWords } from "./errno.ts";
 import { type FindOptions, type FoundCell, findCells } from "./found-cells.ts";
+import { noteAnswers } from "./requests/adopted-answers.ts";
+import type { RequestLog } from "./requests/request-log.ts";
 import { type Found, Supervisor, type SupervisorAddress } from "./shim/supervisor.ts";
 import { dropUnfinishedStarts } from "./unfinished-starts.ts";
 
 export interface AdoptionOptions extends FindOptions {
+  readonly requests: RequestLog;
   /** How long one cell that has to end may keep us; it goes on ending after that. */
   readonly endTimeoutMs: number;
   readonly partsOf: (id: string, file: CellFile) => EnclosureParts;
@@ -24,7 +26,7 @@ export interface AdoptionOptions extends FindOptions {
  * undone, what it had begun to free is freed; what cannot be read is left alone, with a word.
  *
  *     not committed       roll back; when that fails or hangs, adopt as failed
- *     ending              roll forward; the same
+ *     ending              roll forward, what is inside first; the same
  *     its supervisor answers        adopt: it knows the truth
  *       but its cgroups are gone    have it end what is left, adopt as failed
  *     nobody listens there          kill what is left, adopt as failed
@@ -36,11 +38,12 @@ export async function adoptCells(options: AdoptionOptions): Promise<readonly Ado
   // All at once: one that hangs costs its deadline, and not the others theirs.
   const met = (await Promise.all(found.map((cell) => meet(options, cell)))).flat();
   failpoint("recover.2.met");
+  const ending = met.filter((cell) => isEnding(cell, options.warn)).map(({ file }) => file.name);
   const adopted: AdoptedCell[] = [];
   // Children first when something has to go, parents first when they are told of.
   for (const cell of met.toReversed()) {
     try {
-      const kept = await settle(options, cell);
+      const kept = await settle(options, cell, isWithinAny(cell.file.name, ending));
       if (kept !== undefined) adopted.unshift(kept);
     } catch (cause) {
       options.warn(`Cannot take over cell "${cell.file.name}": ${inWords(cause)}`);
@@ -71,7 +74,11 @@ async function meet(options: AdoptionOptions, cell: FoundCell): Promise<readonly
   }
 }
 
-async function settle(options: AdoptionOptions, cell: MetCell): Promise<AdoptedCell | undefined> {
+async function settle(
+  options: AdoptionOptions,
+  cell: MetCell,
+  isToEnd: boolean,
+): Promise<AdoptedCell | undefined> {
   const { id, file, isCommitted, enclosure, answer } = cell;
   const { catalog, directory } = cell.parts;
   catalog.cellAdopted(id, file.name);
@@ -81,7 +88,9 @@ async function settle(options: AdoptionOptions, cell: MetCell): Promise<AdoptedC
   const open = answer.kind === "answers" ? answer.state.runs : [];
   const runs = readRuns(directory, { supervisor: answer.kind, open }, options.warn);
   if (answer.kind === "silent") enclosure.serve(answer.supervisor, undefined, runs.open);
-  const isUnwanted = !isCommitted || isEnding(directory, options.warn);
+  const marked = { directory, file, runs: runs.known };
+  const known = isCommitted ? noteAnswers(marked, options.requests, options.warn) : runs.known;
+  const isUnwanted = !isCommitted || isToEnd;
   const unended = isUnwanted ? await rollOn(options, cell) : undefined;
   failpoint("recover.4.rolled");
   if (isUnwanted && unended === undefined) return undefined;
@@ -94,18 +103,23 @@ async function settle(options: AdoptionOptions, cell: MetCell): Promise<AdoptedC
     if (report.pid !== 0) catalog.runFound(id, report, report.end === undefined);
   }
   for (const run of runs.forgotten) catalog.runForgotten(id, run, false);
-  const common = { name: file.name, spec: file.spec, enclosure, runs: runs.known };
+  const common = { name: file.name, spec: file.spec, enclosure, runs: known };
   return failed === undefined ? common : { ...common, failed };
 }
 
 /** What somebody else put there in its place asks for nothing. */
-function isEnding(directory: CellDirectory, warn: (message: string) => void): boolean {
+function isEnding({ parts }: MetCell, warn: (message: string) => void): boolean {
   try {
-    return directory.isEnding;
+    return parts.directory.isEnding;
   } catch (cause) {
     warn(inWords(cause));
     return false;
   }
+}
+
+/** Whether a cell is one of those, or inside of one. */
+function isWithinAny(name: string, others: readonly string[]): boolean {
+  return others.some((other) => name === other || name.startsWith(`${other}/`));
 }
 
 /** End what was begun to be ended, or made and not finished. @returns why it is there all the same */

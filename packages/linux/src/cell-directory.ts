@@ -8,9 +8,10 @@ import {
   writeFileSync,
 } from "node:fs";
 import { join } from "node:path";
-import type { ExecutableName, ExecutableSpec } from "@aurae/domain/cells";
+import type { ExecutableName, RequestMark } from "@aurae/domain/cells";
 import {
   type CellFile,
+  type ExecutableFile,
   encodeCellFile,
   encodeExecutableFile,
   parseCellFile,
@@ -18,6 +19,7 @@ import {
 } from "./cell-file.ts";
 import { errnoOf, inWords } from "./errno.ts";
 import { hasOwnFile, readOwnFile, requireOwnDirectory } from "./own-file.ts";
+import { MarkFile } from "./requests/mark-file.ts";
 import { MalformedBytes } from "./shim/bytes.ts";
 import { type RunRecord, readRecordFile } from "./shim/record.ts";
 
@@ -41,9 +43,10 @@ export interface ClosedRun {
  *
  *     cells/<id>/intent.json      what the cell is to be, written before anything is done
  *                cell.json        the same file, when the cell is whole
- *                ending           the cell is being freed: roll that forward
+ *                ending           the cell is being freed, and for whom: roll that forward
  *                s.sock           where its supervisor listens
  *                <run>.json       what was asked for, by us
+ *                <run>.stop       the run is being stopped, and for whom: roll that forward
  *                runs/<run>       the record of a run, by the supervisor
  */
 export class CellDirectory {
@@ -96,11 +99,24 @@ export class CellDirectory {
     rmSync(this.path, { recursive: true, force: true });
   }
 
-  /** That it is there is what counts. @throws Error that names the file, when it is none of ours */
-  markEnding(graceMs: number): void {
+  /**
+   * The cell is to be ended: that the file is there is what counts, and for whom, if that has a mark.
+   *
+   * @throws Error that names the file, when it is none of ours
+   */
+  markEnding(graceMs: number, mark?: RequestMark): void {
     const path = join(this.path, "ending");
-    if (hasOwnFile(path)) return;
-    writeFileSync(path, String(graceMs), { mode: 0o600, flag: "wx" });
+    if (mark !== undefined) new MarkFile(path).add({ graceMs, mark });
+    else if (!this.isEnding) writeFileSync(path, String(graceMs), { mode: 0o600, flag: "wx" });
+  }
+
+  unmarkEnding(): void {
+    removeIfThere(join(this.path, "ending"));
+  }
+
+  /** The requests to end it. @throws Error that says what is wrong with them */
+  get endingMarks(): readonly RequestMark[] {
+    return new MarkFile(join(this.path, "ending")).read().map(({ mark }) => mark);
   }
 
   /** @throws Error that names the file, when it is none of ours: then nobody has asked for that */
@@ -108,7 +124,7 @@ export class CellDirectory {
     return hasOwnFile(join(this.path, "ending"));
   }
 
-  writeSpec(run: number, spec: ExecutableSpec): void {
+  writeSpec(run: number, spec: ExecutableFile): void {
     writeFileSync(this.#specPath(run), encodeExecutableFile(spec), { mode: 0o600, flag: "wx" });
   }
 
@@ -117,8 +133,18 @@ export class CellDirectory {
   }
 
   /** @throws Error that says what is wrong with it */
-  readSpec(run: number): ExecutableSpec {
+  readSpec(run: number): ExecutableFile {
     return parseExecutableFile(readOwnFile(this.#specPath(run), maxFileBytes));
+  }
+
+  /** Requests to stop a run. */
+  stopsOf(run: number): MarkFile {
+    return new MarkFile(join(this.path, `${run}.stop`));
+  }
+
+  /** The numbers of the runs that have such requests, in order. */
+  stoppedRuns(): readonly number[] {
+    return runsIn(this.path, /^(\d{1,15})\.stop$/);
   }
 
   /** The record of a run, if its supervisor wrote one. @throws Error that says what is wrong with it */
@@ -159,6 +185,7 @@ export class CellDirectory {
     const oldest = this.#closedRuns.shift();
     if (oldest === undefined) return undefined;
     this.removeSpec(oldest.run);
+    removeIfThere(join(this.path, `${oldest.run}.stop`));
     removeIfThere(this.#recordPath(oldest.run));
     return oldest;
   }

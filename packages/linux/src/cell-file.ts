@@ -7,7 +7,9 @@ import {
   namespaceKinds,
   parseCellName,
   parseExecutableName,
+  type RequestMark,
 } from "@aurae/domain/cells";
+import { parseMark } from "./requests/mark-file.ts";
 import { asObject, type Json, openJson, sealJson } from "./sealed-json.ts";
 
 /** What is kept of a cell beside it, so that the next daemon knows what it is. */
@@ -15,12 +17,19 @@ export interface CellFile {
   readonly name: CellName;
   readonly bootId: string;
   readonly spec: CellSpec;
+  /** Of the request that allocated it, if that had one. */
+  readonly mark?: RequestMark | undefined;
+}
+
+/** What is kept of a run: what was asked for, and by which request, if that had a mark. */
+export interface ExecutableFile extends ExecutableSpec {
+  readonly mark?: RequestMark;
 }
 
 /** Before these files had a checksum. */
 const unsealedVersion = 1;
 
-export function encodeCellFile({ name, bootId, spec }: CellFile): string {
+export function encodeCellFile({ name, bootId, spec, mark }: CellFile): string {
   const { limits, shared, labels } = spec;
   return sealJson({
     name,
@@ -28,6 +37,7 @@ export function encodeCellFile({ name, bootId, spec }: CellFile): string {
     limits: Object.fromEntries(Object.entries(limits).map(([key, value]) => [key, encode(value)])),
     shared: [...shared],
     labels: Object.fromEntries(labels),
+    mark,
   });
 }
 
@@ -44,15 +54,16 @@ export function parseCellFile(bytes: Buffer): CellFile {
       shared: new Set(textsOf(file, "shared").map(parseKind)),
       labels: new Map(textEntries(objectOf(file, "labels"))),
     },
+    ...markOf(file),
   };
 }
 
-export function encodeExecutableFile(spec: ExecutableSpec): string {
+export function encodeExecutableFile(spec: ExecutableFile): string {
   return sealJson({ ...spec, env: Object.fromEntries(spec.env) });
 }
 
 /** @throws Error that says what is wrong */
-export function parseExecutableFile(bytes: Buffer): ExecutableSpec {
+export function parseExecutableFile(bytes: Buffer): ExecutableFile {
   const file = openJson(bytes, unsealedVersion);
   const name = parseExecutableName(textOf(file, "name"));
   if (typeof name !== "string") throw new Error(`the name ${name.wrong}`);
@@ -66,7 +77,13 @@ export function parseExecutableFile(bytes: Buffer): ExecutableSpec {
     uid: numberOf(file, "uid"),
     gid: numberOf(file, "gid"),
     noShell: file["noShell"] === true,
+    ...markOf(file),
   };
+}
+
+/** Its request had none, or was written before there were any. */
+function markOf(file: Json): { readonly mark?: RequestMark } {
+  return file["mark"] === undefined ? {} : { mark: parseMark(file["mark"]) };
 }
 
 /** JSON has no integers of 64 bits: they become "4096n", which no list of processors looks like. */

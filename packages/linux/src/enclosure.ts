@@ -4,6 +4,7 @@ import type {
   Enclosure,
   EnclosureWatcher,
   ExecutableSpec,
+  RequestMark,
   StartedRun,
 } from "@aurae/domain/cells";
 import { failpoint } from "@aurae/domain/failpoints";
@@ -16,9 +17,10 @@ import {
   notLive,
 } from "./enclosure-failure.ts";
 import type { EnclosureParts } from "./enclosure-parts.ts";
-import { errnoOf, inWords } from "./errno.ts";
+import { inWords } from "./errno.ts";
 import { News } from "./news.ts";
 import { OpenRuns } from "./open-runs.ts";
+import { CellMarks } from "./requests/cell-marks.ts";
 import { ChannelClosed } from "./shim/channel.ts";
 import type { ProcessIdentity, RunNews, SupervisorState } from "./shim/messages.ts";
 import type { Supervisor, SupervisorWatcher } from "./shim/supervisor.ts";
@@ -38,6 +40,7 @@ export class LinuxEnclosure implements Enclosure, SupervisorWatcher {
   readonly #parts: EnclosureParts;
   readonly #news = new News();
   readonly #runs: OpenRuns;
+  readonly #marks: CellMarks;
   readonly #starts = new Set<Promise<unknown>>();
   readonly #stops = new Stops();
   #supervisor: Supervisor | undefined;
@@ -51,6 +54,7 @@ export class LinuxEnclosure implements Enclosure, SupervisorWatcher {
     this.id = parts.id;
     this.name = parts.name;
     this.#parts = parts;
+    this.#marks = new CellMarks(parts);
     const { id, directory, cgroups, catalog, warn } = parts;
     this.#runs = new OpenRuns({
       cellName: parts.name,
@@ -95,23 +99,33 @@ export class LinuxEnclosure implements Enclosure, SupervisorWatcher {
     this.#news.attach(watcher);
   }
 
-  start(run: number, spec: ExecutableSpec): Promise<StartedRun> {
-    const task = this.#start(run, spec);
+  start(run: number, spec: ExecutableSpec, mark?: RequestMark): Promise<StartedRun> {
+    const task = this.#start(run, spec, mark);
     this.#starts.add(task);
     const settled = () => this.#starts.delete(task);
     task.then(settled, settled);
     return task;
   }
 
-  async stop(run: number, graceMs: number): Promise<void> {
+  async stop(run: number, graceMs: number, mark?: RequestMark): Promise<void> {
+    this.#marks.stopping(run, graceMs, mark);
     const what = `Cannot stop run ${run} in cell "${this.name}"`;
     const timeoutMs = graceMs + this.#parts.killTimeoutMs;
     const done = this.#stops.settle(run, this.#stop(run, graceMs));
     try {
       await awaitEnd({ what, timeoutMs, done, processes: () => this.#runs.processes(run) });
     } catch (cause) {
+      this.#marks.notStopping(run, mark);
       throw explain(what, cause, this.#supervisor);
     }
+  }
+
+  markEnding(graceMs: number, mark?: RequestMark): void {
+    this.#marks.ending(graceMs, mark);
+  }
+
+  unmarkEnding(): void {
+    this.#marks.notEnding();
   }
 
   async end(graceMs: number): Promise<void> {
@@ -120,7 +134,7 @@ export class LinuxEnclosure implements Enclosure, SupervisorWatcher {
     const { cgroups, killTimeoutMs } = this.#parts;
     const what = `Cannot end cell "${this.name}"`;
     const timeoutMs = graceMs + killTimeoutMs;
-    this.#markEnding(graceMs);
+    this.#marks.ending(graceMs);
     const done = this.#end(graceMs);
     try {
       await awaitEnd({ what, timeoutMs, done, processes: () => cgroups.processes() });
@@ -161,13 +175,14 @@ export class LinuxEnclosure implements Enclosure, SupervisorWatcher {
     this.#fail(describeSilence(why));
   }
 
-  async #start(run: number, spec: ExecutableSpec): Promise<StartedRun> {
+  async #start(run: number, spec: ExecutableSpec, mark?: RequestMark): Promise<StartedRun> {
     const what = `Cannot start executable "${spec.name}" in cell "${this.name}"`;
     const supervisor = this.#requireLive(what);
     const { directory, catalog, disk } = this.#parts;
     disk.require(what);
     try {
-      disk.write(() => directory.writeSpec(run, spec));
+      const file = mark === undefined ? spec : { ...spec, mark };
+      disk.write(() => directory.writeSpec(run, file));
       failpoint("start.1.intent");
       this.#runs.begin(run, spec.name);
       const started = await askToStart(supervisor, directory, run, spec);
@@ -209,7 +224,7 @@ export class LinuxEnclosure implements Enclosure, SupervisorWatcher {
     await this.#news.told;
     if (!spare.lend(() => cgroups.tryRemove())) await cgroups.remove();
     failpoint("free.7.cgroups");
-    spare.lend(() => directory.remove());
+    spare.lend(() => this.#marks.removed(() => directory.remove()));
     failpoint("free.9.state");
     catalog.cellFreed(this.id);
     failpoint("free.8.logs");
@@ -236,17 +251,6 @@ export class LinuxEnclosure implements Enclosure, SupervisorWatcher {
     }
     await cgroups.kill();
     this.#runs.closeAll();
-  }
-
-  /** So that a daemon that comes after us goes on with it. Without room for that it ends all the same. */
-  #markEnding(graceMs: number): void {
-    try {
-      const { directory, disk } = this.#parts;
-      disk.write(() => directory.markEnding(graceMs));
-    } catch (cause) {
-      if (errnoOf(cause) === "ENOENT") return;
-      this.#parts.warn(`Cannot note that cell "${this.name}" ends: ${inWords(cause)}`);
-    }
   }
 
   /** What goes wrong with news on our side is no fault of who brought them. */

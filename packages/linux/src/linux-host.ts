@@ -27,6 +27,7 @@ import type { EnclosureParts } from "./enclosure-parts.ts";
 import { firstFailure, toHostFailure } from "./host-failure.ts";
 import type { FileLogStore } from "./logs/file-log-store.ts";
 import { makeOwnDirectory } from "./own-directory.ts";
+import { RequestLog } from "./requests/request-log.ts";
 import { requireShort } from "./runtime-dir.ts";
 import { hangUp } from "./shim/hang-up.ts";
 import { Launcher } from "./shim/launcher.ts";
@@ -75,6 +76,7 @@ const cloneFlags: Readonly<Record<NamespaceKind, number>> = {
 
 /** The machine, as the kernel has it. It owns connections only: cells outlive it. */
 export class LinuxHost implements CellHost, AsyncDisposable {
+  readonly requests: RequestLog;
   readonly #options: LinuxHostOptions;
   readonly #cellsDir: string;
   readonly #bootId: string;
@@ -97,6 +99,8 @@ export class LinuxHost implements CellHost, AsyncDisposable {
     this.#cellsDir = join(runtimeDir, "cells");
     makeOwnDirectory(this.#cellsDir);
     this.#disk = new StateDisk(runtimeDir, options.readinessChanged ?? (() => undefined));
+    const kept = { bootId: this.#bootId, disk: this.#disk, warn: options.warn };
+    this.requests = new RequestLog({ path: join(runtimeDir, "requests"), ...kept });
     const { hierarchies, mountPoints } = findHierarchies(kernelFiles, kernelPaths, cgroupParent);
     this.#cgroups = new Cgroups(kernelFiles, hierarchies, nodeOf(runtimeDir));
     this.#readOnlyPaths = ["/sys", ...mountPoints.filter((path) => !path.startsWith("/sys/"))];
@@ -158,6 +162,7 @@ export class LinuxHost implements CellHost, AsyncDisposable {
       bootId: this.#bootId,
       warn: this.#options.warn,
       catalog: this.#options.logs.catalog,
+      requests: this.requests,
       keptRuns: this.#options.logs.keptRuns,
       endTimeoutMs: this.#options.endTimeoutMs ?? 10_000,
       partsOf: (id, file) => this.#partsOf(id, file.name, wantsCpuset(file.spec.limits)),
@@ -190,6 +195,7 @@ export class LinuxHost implements CellHost, AsyncDisposable {
     this.#enclosures.clear();
     this.#disk[Symbol.dispose]();
     this.#spare[Symbol.dispose]();
+    this.requests[Symbol.dispose]();
   }
 
   /** Make all that a cell needs on disk and in the cgroups; each step says how it is undone. */
@@ -198,13 +204,13 @@ export class LinuxHost implements CellHost, AsyncDisposable {
     undo: AsyncDisposableStack,
     connecting: Promise<Socket>,
   ): EnclosureParts {
-    const { name, spec } = request;
+    const { name, spec, mark } = request;
     const { catalog } = this.#options.logs;
     const id = randomBytes(8).toString("hex");
     const parts = this.#partsOf(id, name, wantsCpuset(spec.limits));
     // Registered before each step: a step that failed half-way is undone as well.
     undo.defer(() => this.#spare.lend(() => parts.directory.remove()));
-    this.#disk.write(() => parts.directory.make({ name, spec, bootId: this.#bootId }));
+    this.#disk.write(() => parts.directory.make({ name, spec, bootId: this.#bootId, mark }));
     failpoint("allocate.1.intent");
     undo.defer(() => catalog.cellRefused(id));
     catalog.cellAllocated(id, name);
@@ -246,6 +252,7 @@ export class LinuxHost implements CellHost, AsyncDisposable {
       killTimeoutMs: this.#options.killTimeoutMs ?? 10_000,
       disk: this.#disk,
       spare: this.#spare,
+      requests: this.requests,
       warn: this.#options.warn,
       ended: () => this.#enclosures.delete(id),
     };

@@ -19,23 +19,32 @@ const { O_RDONLY, O_NOFOLLOW, O_NONBLOCK } = constants;
 
 /** Read a file that we or a supervisor wrote, bounded. @throws Error that names it, when it is another's */
 export function readOwnFile(path: string, maxBytes: number): Buffer {
-  const descriptor = openToRead(path);
+  const descriptor = openOwnFileSync(path);
   try {
-    const status = fstatSync(descriptor);
-    requireOwnFile(path, status);
-    if (status.size > maxBytes) {
-      throw new Error(`${path} has ${status.size} bytes, more than ${maxBytes}`);
-    }
+    const { size } = fstatSync(descriptor);
+    if (size > maxBytes) throw new Error(`${path} has ${size} bytes, more than ${maxBytes}`);
     return readFileSync(descriptor);
   } finally {
     closeSync(descriptor);
   }
 }
 
-/** O_NOFOLLOW refuses a link with ELOOP (open(2)). */
-function openToRead(path: string): number {
+/** The same at once. One that is made is ours alone; the descriptor is the caller's to close. */
+export function openOwnFileSync(path: string, flags: number = O_RDONLY): number {
+  const descriptor = openFile(path, flags);
   try {
-    return openSync(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK);
+    requireOwnFile(path, fstatSync(descriptor));
+    return descriptor;
+  } catch (cause) {
+    closeSync(descriptor);
+    throw cause;
+  }
+}
+
+/** O_NOFOLLOW refuses a link with ELOOP (open(2)). */
+function openFile(path: string, flags: number): number {
+  try {
+    return openSync(path, flags | O_NOFOLLOW | O_NONBLOCK, 0o600);
   } catch (cause) {
     if (errnoOf(cause) === "ELOOP") throw notOurs(path, "file", "it is a symbolic link");
     throw cause;

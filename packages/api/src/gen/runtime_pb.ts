@@ -12,7 +12,7 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file runtime.proto.
  */
 export const file_runtime: GenFile = /*@__PURE__*/
-  fileDesc("Cg1ydW50aW1lLnByb3RvEgdydW50aW1lIjIKE0FsbG9jYXRlQ2VsbFJlcXVlc3QSGwoEY2VsbBgBIAEoCzINLnJ1bnRpbWUuQ2VsbCI8ChRBbGxvY2F0ZUNlbGxSZXNwb25zZRIRCgljZWxsX25hbWUYASABKAkSEQoJY2dyb3VwX3YyGAIgASgIIsoBCgRDZWxsEgwKBG5hbWUYASABKAkSEgoKY3B1X3NoYXJlcxgCIAEoBBIfCgZsaW1pdHMYCiABKAsyDy5ydW50aW1lLkxpbWl0cxIlCglpc29sYXRpb24YCyABKAsyEi5ydW50aW1lLklzb2xhdGlvbhIpCgZsYWJlbHMYDCADKAsyGS5ydW50aW1lLkNlbGwuTGFiZWxzRW50cnkaLQoLTGFiZWxzRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4ASLoAwoGTGltaXRzEhcKCmNwdV93ZWlnaHQYASABKA1IAIgBARIZCgxjcHVfcXVvdGFfdXMYAiABKARIAYgBARIaCg1jcHVfcGVyaW9kX3VzGAMgASgESAKIAQESHQoQbWVtb3J5X21heF9ieXRlcxgEIAEoBEgDiAEBEh4KEW1lbW9yeV9oaWdoX2J5dGVzGAUgASgESASIAQESHQoQbWVtb3J5X2xvd19ieXRlcxgGIAEoBEgFiAEBEh0KEG1lbW9yeV9taW5fYnl0ZXMYByABKARIBogBARIiChVtZW1vcnlfc3dhcF9tYXhfYnl0ZXMYCCABKARIB4gBARITCgtjcHVzZXRfY3B1cxgJIAEoCRITCgtjcHVzZXRfbWVtcxgKIAEoCRIVCghwaWRzX21heBgLIAEoDUgIiAEBQg0KC19jcHVfd2VpZ2h0Qg8KDV9jcHVfcXVvdGFfdXNCEAoOX2NwdV9wZXJpb2RfdXNCEwoRX21lbW9yeV9tYXhfYnl0ZXNCFAoSX21lbW9yeV9oaWdoX2J5dGVzQhMKEV9tZW1vcnlfbG93X2J5dGVzQhMKEV9tZW1vcnlfbWluX2J5dGVzQhgKFl9tZW1vcnlfc3dhcF9tYXhfYnl0ZXNCCwoJX3BpZHNfbWF4IoYBCglJc29sYXRpb24SEwoLc2hhcmVfbW91bnQYASABKAgSEQoJc2hhcmVfdXRzGAIgASgIEhEKCXNoYXJlX2lwYxgDIAEoCBIRCglzaGFyZV9waWQYBCABKAgSFQoNc2hhcmVfbmV0d29yaxgFIAEoCBIUCgxzaGFyZV9jZ3JvdXAYBiABKAgimQIKCkV4ZWN1dGFibGUSDAoEbmFtZRgBIAEoCRIPCgdjb21tYW5kGAIgASgJEhMKC2Rlc2NyaXB0aW9uGAMgASgJEhEKCWNlbGxfbmFtZRgEIAEoCRIMCgRhcmdzGAogAygJEikKA2VudhgLIAMoCzIcLnJ1bnRpbWUuRXhlY3V0YWJsZS5FbnZFbnRyeRIZChF3b3JraW5nX2RpcmVjdG9yeRgMIAEoCRIQCgN1aWQYDSABKA1IAIgBARIQCgNnaWQYDiABKA1IAYgBARIQCghub19zaGVsbBgPIAEoCBoqCghFbnZFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBQgYKBF91aWRCBgoEX2dpZCJICg9GcmVlQ2VsbFJlcXVlc3QSEQoJY2VsbF9uYW1lGAEgASgJEhUKCGdyYWNlX21zGAogASgNSACIAQFCCwoJX2dyYWNlX21zIhIKEEZyZWVDZWxsUmVzcG9uc2UiOwoQU3RhcnRDZWxsUmVxdWVzdBInCgpleGVjdXRhYmxlGAEgASgLMhMucnVudGltZS5FeGVjdXRhYmxlIi0KEVN0YXJ0Q2VsbFJlc3BvbnNlEgsKA3BpZBgKIAEoAxILCgNydW4YCyABKAQiYQoPU3RvcENlbGxSZXF1ZXN0EhEKCWNlbGxfbmFtZRgBIAEoCRIXCg9leGVjdXRhYmxlX25hbWUYAiABKAkSFQoIZ3JhY2VfbXMYCiABKA1IAIgBAUILCglfZ3JhY2VfbXMiMAoQU3RvcENlbGxSZXNwb25zZRIcCgNlbmQYCiABKAsyDy5ydW50aW1lLlJ1bkVuZCIlChBMaXN0Q2VsbHNSZXF1ZXN0EhEKCWNlbGxfbmFtZRgBIAEoCSI3ChFMaXN0Q2VsbHNSZXNwb25zZRIiCgVjZWxscxgBIAMoCzITLnJ1bnRpbWUuQ2VsbFN0YXR1cyLGAQoKQ2VsbFN0YXR1cxIbCgRjZWxsGAEgASgLMg0ucnVudGltZS5DZWxsEiEKBXN0YXRlGAIgASgOMhIucnVudGltZS5DZWxsU3RhdGUSDgoGcmVhc29uGAMgASgJEhEKCWNncm91cF92MhgEIAEoCBIuCgtleGVjdXRhYmxlcxgFIAMoCzIZLnJ1bnRpbWUuRXhlY3V0YWJsZVN0YXR1cxIlCghjaGlsZHJlbhgGIAMoCzITLnJ1bnRpbWUuQ2VsbFN0YXR1cyLEAQoQRXhlY3V0YWJsZVN0YXR1cxInCgpleGVjdXRhYmxlGAEgASgLMhMucnVudGltZS5FeGVjdXRhYmxlEiAKBXN0YXRlGAIgASgOMhEucnVudGltZS5SdW5TdGF0ZRILCgNydW4YAyABKAQSCwoDcGlkGAQgASgDEhUKDXN0YXJ0ZWRfYXRfbnMYBSABKAMSHAoDZW5kGAYgASgLMg8ucnVudGltZS5SdW5FbmQSFgoOZXhlY3V0YWJsZV9jdXQYByABKAgi0gEKBlJ1bkVuZBIiCgZyZWFzb24YASABKA4yEi5ydW50aW1lLkVuZFJlYXNvbhIWCglleGl0X2NvZGUYAiABKAVIAIgBARITCgZzaWduYWwYAyABKAVIAYgBARITCgtjb3JlX2R1bXBlZBgEIAEoCBITCgtlbmRlZF9hdF9ucxgFIAEoAxIdCgV1c2FnZRgGIAEoCzIOLnJ1bnRpbWUuVXNhZ2USFQoNbGluZXNfZHJvcHBlZBgHIAEoBEIMCgpfZXhpdF9jb2RlQgkKB19zaWduYWwiwQIKBVVzYWdlEhgKC2NwdV91c2VyX25zGAEgASgESACIAQESGgoNY3B1X3N5c3RlbV9ucxgCIAEoBEgBiAEBEhkKDGNwdV90b3RhbF9ucxgDIAEoBEgCiAEBEh4KEW1lbW9yeV9wZWFrX2J5dGVzGAQgASgESAOIAQESFgoJb29tX2tpbGxzGAUgASgESASIAQESFgoJcGlkc19wZWFrGAYgASgESAWIAQESHQoQY3B1X3Rocm90dGxlZF9ucxgHIAEoBEgGiAEBQg4KDF9jcHVfdXNlcl9uc0IQCg5fY3B1X3N5c3RlbV9uc0IPCg1fY3B1X3RvdGFsX25zQhQKEl9tZW1vcnlfcGVha19ieXRlc0IMCgpfb29tX2tpbGxzQgwKCl9waWRzX3BlYWtCEwoRX2NwdV90aHJvdHRsZWRfbnMiVwoPV2FpdENlbGxSZXF1ZXN0EhEKCWNlbGxfbmFtZRgBIAEoCRIXCg9leGVjdXRhYmxlX25hbWUYAiABKAkSEAoDcnVuGAMgASgESACIAQFCBgoEX3J1biJCChBXYWl0Q2VsbFJlc3BvbnNlEi4KC2V4ZWN1dGFibGVzGAEgAygLMhkucnVudGltZS5FeGVjdXRhYmxlU3RhdHVzKosBCglDZWxsU3RhdGUSGgoWQ0VMTF9TVEFURV9VTlNQRUNJRklFRBAAEhkKFUNFTExfU1RBVEVfQUxMT0NBVElORxABEhgKFENFTExfU1RBVEVfQUxMT0NBVEVEEAISFQoRQ0VMTF9TVEFURV9GQUlMRUQQAxIWChJDRUxMX1NUQVRFX0ZSRUVJTkcQBCqBAQoIUnVuU3RhdGUSGQoVUlVOX1NUQVRFX1VOU1BFQ0lGSUVEEAASFgoSUlVOX1NUQVRFX1NUQVJUSU5HEAESFQoRUlVOX1NUQVRFX1JVTk5JTkcQAhIWChJSVU5fU1RBVEVfU1RPUFBJTkcQAxITCg9SVU5fU1RBVEVfRU5ERUQQBCrEAQoJRW5kUmVhc29uEhoKFkVORF9SRUFTT05fVU5TUEVDSUZJRUQQABIVChFFTkRfUkVBU09OX0VYSVRFRBABEhcKE0VORF9SRUFTT05fU0lHTkFMRUQQAhISCg5FTkRfUkVBU09OX09PTRADEhYKEkVORF9SRUFTT05fVElNRU9VVBAEEhYKEkVORF9SRUFTT05fQUJPUlRFRBAFEhIKDkVORF9SRUFTT05fVFRMEAYSEwoPRU5EX1JFQVNPTl9MT1NUEAcymAMKC0NlbGxTZXJ2aWNlEkkKCEFsbG9jYXRlEhwucnVudGltZS5BbGxvY2F0ZUNlbGxSZXF1ZXN0Gh0ucnVudGltZS5BbGxvY2F0ZUNlbGxSZXNwb25zZSIAEj0KBEZyZWUSGC5ydW50aW1lLkZyZWVDZWxsUmVxdWVzdBoZLnJ1bnRpbWUuRnJlZUNlbGxSZXNwb25zZSIAEkAKBVN0YXJ0EhkucnVudGltZS5TdGFydENlbGxSZXF1ZXN0GhoucnVudGltZS5TdGFydENlbGxSZXNwb25zZSIAEj0KBFN0b3ASGC5ydW50aW1lLlN0b3BDZWxsUmVxdWVzdBoZLnJ1bnRpbWUuU3RvcENlbGxSZXNwb25zZSIAEj8KBExpc3QSGS5ydW50aW1lLkxpc3RDZWxsc1JlcXVlc3QaGi5ydW50aW1lLkxpc3RDZWxsc1Jlc3BvbnNlIgASPQoEV2FpdBIYLnJ1bnRpbWUuV2FpdENlbGxSZXF1ZXN0GhkucnVudGltZS5XYWl0Q2VsbFJlc3BvbnNlIgAyBgoEUG9kczILCglJbnN0YW5jZXMyBwoFU3Bhd25iBnByb3RvMw");
+  fileDesc("Cg1ydW50aW1lLnByb3RvEgdydW50aW1lIloKE0FsbG9jYXRlQ2VsbFJlcXVlc3QSGwoEY2VsbBgBIAEoCzINLnJ1bnRpbWUuQ2VsbBIXCgpyZXF1ZXN0X2lkGAogASgJSACIAQFCDQoLX3JlcXVlc3RfaWQiPAoUQWxsb2NhdGVDZWxsUmVzcG9uc2USEQoJY2VsbF9uYW1lGAEgASgJEhEKCWNncm91cF92MhgCIAEoCCLKAQoEQ2VsbBIMCgRuYW1lGAEgASgJEhIKCmNwdV9zaGFyZXMYAiABKAQSHwoGbGltaXRzGAogASgLMg8ucnVudGltZS5MaW1pdHMSJQoJaXNvbGF0aW9uGAsgASgLMhIucnVudGltZS5Jc29sYXRpb24SKQoGbGFiZWxzGAwgAygLMhkucnVudGltZS5DZWxsLkxhYmVsc0VudHJ5Gi0KC0xhYmVsc0VudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAEi6AMKBkxpbWl0cxIXCgpjcHVfd2VpZ2h0GAEgASgNSACIAQESGQoMY3B1X3F1b3RhX3VzGAIgASgESAGIAQESGgoNY3B1X3BlcmlvZF91cxgDIAEoBEgCiAEBEh0KEG1lbW9yeV9tYXhfYnl0ZXMYBCABKARIA4gBARIeChFtZW1vcnlfaGlnaF9ieXRlcxgFIAEoBEgEiAEBEh0KEG1lbW9yeV9sb3dfYnl0ZXMYBiABKARIBYgBARIdChBtZW1vcnlfbWluX2J5dGVzGAcgASgESAaIAQESIgoVbWVtb3J5X3N3YXBfbWF4X2J5dGVzGAggASgESAeIAQESEwoLY3B1c2V0X2NwdXMYCSABKAkSEwoLY3B1c2V0X21lbXMYCiABKAkSFQoIcGlkc19tYXgYCyABKA1ICIgBAUINCgtfY3B1X3dlaWdodEIPCg1fY3B1X3F1b3RhX3VzQhAKDl9jcHVfcGVyaW9kX3VzQhMKEV9tZW1vcnlfbWF4X2J5dGVzQhQKEl9tZW1vcnlfaGlnaF9ieXRlc0ITChFfbWVtb3J5X2xvd19ieXRlc0ITChFfbWVtb3J5X21pbl9ieXRlc0IYChZfbWVtb3J5X3N3YXBfbWF4X2J5dGVzQgsKCV9waWRzX21heCKGAQoJSXNvbGF0aW9uEhMKC3NoYXJlX21vdW50GAEgASgIEhEKCXNoYXJlX3V0cxgCIAEoCBIRCglzaGFyZV9pcGMYAyABKAgSEQoJc2hhcmVfcGlkGAQgASgIEhUKDXNoYXJlX25ldHdvcmsYBSABKAgSFAoMc2hhcmVfY2dyb3VwGAYgASgIIpkCCgpFeGVjdXRhYmxlEgwKBG5hbWUYASABKAkSDwoHY29tbWFuZBgCIAEoCRITCgtkZXNjcmlwdGlvbhgDIAEoCRIRCgljZWxsX25hbWUYBCABKAkSDAoEYXJncxgKIAMoCRIpCgNlbnYYCyADKAsyHC5ydW50aW1lLkV4ZWN1dGFibGUuRW52RW50cnkSGQoRd29ya2luZ19kaXJlY3RvcnkYDCABKAkSEAoDdWlkGA0gASgNSACIAQESEAoDZ2lkGA4gASgNSAGIAQESEAoIbm9fc2hlbGwYDyABKAgaKgoIRW52RW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4AUIGCgRfdWlkQgYKBF9naWQicAoPRnJlZUNlbGxSZXF1ZXN0EhEKCWNlbGxfbmFtZRgBIAEoCRIVCghncmFjZV9tcxgKIAEoDUgAiAEBEhcKCnJlcXVlc3RfaWQYCyABKAlIAYgBAUILCglfZ3JhY2VfbXNCDQoLX3JlcXVlc3RfaWQiEgoQRnJlZUNlbGxSZXNwb25zZSJjChBTdGFydENlbGxSZXF1ZXN0EicKCmV4ZWN1dGFibGUYASABKAsyEy5ydW50aW1lLkV4ZWN1dGFibGUSFwoKcmVxdWVzdF9pZBgKIAEoCUgAiAEBQg0KC19yZXF1ZXN0X2lkIi0KEVN0YXJ0Q2VsbFJlc3BvbnNlEgsKA3BpZBgKIAEoAxILCgNydW4YCyABKAQiiQEKD1N0b3BDZWxsUmVxdWVzdBIRCgljZWxsX25hbWUYASABKAkSFwoPZXhlY3V0YWJsZV9uYW1lGAIgASgJEhUKCGdyYWNlX21zGAogASgNSACIAQESFwoKcmVxdWVzdF9pZBgLIAEoCUgBiAEBQgsKCV9ncmFjZV9tc0INCgtfcmVxdWVzdF9pZCIwChBTdG9wQ2VsbFJlc3BvbnNlEhwKA2VuZBgKIAEoCzIPLnJ1bnRpbWUuUnVuRW5kIiUKEExpc3RDZWxsc1JlcXVlc3QSEQoJY2VsbF9uYW1lGAEgASgJIjcKEUxpc3RDZWxsc1Jlc3BvbnNlEiIKBWNlbGxzGAEgAygLMhMucnVudGltZS5DZWxsU3RhdHVzIsYBCgpDZWxsU3RhdHVzEhsKBGNlbGwYASABKAsyDS5ydW50aW1lLkNlbGwSIQoFc3RhdGUYAiABKA4yEi5ydW50aW1lLkNlbGxTdGF0ZRIOCgZyZWFzb24YAyABKAkSEQoJY2dyb3VwX3YyGAQgASgIEi4KC2V4ZWN1dGFibGVzGAUgAygLMhkucnVudGltZS5FeGVjdXRhYmxlU3RhdHVzEiUKCGNoaWxkcmVuGAYgAygLMhMucnVudGltZS5DZWxsU3RhdHVzIsQBChBFeGVjdXRhYmxlU3RhdHVzEicKCmV4ZWN1dGFibGUYASABKAsyEy5ydW50aW1lLkV4ZWN1dGFibGUSIAoFc3RhdGUYAiABKA4yES5ydW50aW1lLlJ1blN0YXRlEgsKA3J1bhgDIAEoBBILCgNwaWQYBCABKAMSFQoNc3RhcnRlZF9hdF9ucxgFIAEoAxIcCgNlbmQYBiABKAsyDy5ydW50aW1lLlJ1bkVuZBIWCg5leGVjdXRhYmxlX2N1dBgHIAEoCCLSAQoGUnVuRW5kEiIKBnJlYXNvbhgBIAEoDjISLnJ1bnRpbWUuRW5kUmVhc29uEhYKCWV4aXRfY29kZRgCIAEoBUgAiAEBEhMKBnNpZ25hbBgDIAEoBUgBiAEBEhMKC2NvcmVfZHVtcGVkGAQgASgIEhMKC2VuZGVkX2F0X25zGAUgASgDEh0KBXVzYWdlGAYgASgLMg4ucnVudGltZS5Vc2FnZRIVCg1saW5lc19kcm9wcGVkGAcgASgEQgwKCl9leGl0X2NvZGVCCQoHX3NpZ25hbCLBAgoFVXNhZ2USGAoLY3B1X3VzZXJfbnMYASABKARIAIgBARIaCg1jcHVfc3lzdGVtX25zGAIgASgESAGIAQESGQoMY3B1X3RvdGFsX25zGAMgASgESAKIAQESHgoRbWVtb3J5X3BlYWtfYnl0ZXMYBCABKARIA4gBARIWCglvb21fa2lsbHMYBSABKARIBIgBARIWCglwaWRzX3BlYWsYBiABKARIBYgBARIdChBjcHVfdGhyb3R0bGVkX25zGAcgASgESAaIAQFCDgoMX2NwdV91c2VyX25zQhAKDl9jcHVfc3lzdGVtX25zQg8KDV9jcHVfdG90YWxfbnNCFAoSX21lbW9yeV9wZWFrX2J5dGVzQgwKCl9vb21fa2lsbHNCDAoKX3BpZHNfcGVha0ITChFfY3B1X3Rocm90dGxlZF9ucyJXCg9XYWl0Q2VsbFJlcXVlc3QSEQoJY2VsbF9uYW1lGAEgASgJEhcKD2V4ZWN1dGFibGVfbmFtZRgCIAEoCRIQCgNydW4YAyABKARIAIgBAUIGCgRfcnVuIkIKEFdhaXRDZWxsUmVzcG9uc2USLgoLZXhlY3V0YWJsZXMYASADKAsyGS5ydW50aW1lLkV4ZWN1dGFibGVTdGF0dXMqiwEKCUNlbGxTdGF0ZRIaChZDRUxMX1NUQVRFX1VOU1BFQ0lGSUVEEAASGQoVQ0VMTF9TVEFURV9BTExPQ0FUSU5HEAESGAoUQ0VMTF9TVEFURV9BTExPQ0FURUQQAhIVChFDRUxMX1NUQVRFX0ZBSUxFRBADEhYKEkNFTExfU1RBVEVfRlJFRUlORxAEKoEBCghSdW5TdGF0ZRIZChVSVU5fU1RBVEVfVU5TUEVDSUZJRUQQABIWChJSVU5fU1RBVEVfU1RBUlRJTkcQARIVChFSVU5fU1RBVEVfUlVOTklORxACEhYKElJVTl9TVEFURV9TVE9QUElORxADEhMKD1JVTl9TVEFURV9FTkRFRBAEKsQBCglFbmRSZWFzb24SGgoWRU5EX1JFQVNPTl9VTlNQRUNJRklFRBAAEhUKEUVORF9SRUFTT05fRVhJVEVEEAESFwoTRU5EX1JFQVNPTl9TSUdOQUxFRBACEhIKDkVORF9SRUFTT05fT09NEAMSFgoSRU5EX1JFQVNPTl9USU1FT1VUEAQSFgoSRU5EX1JFQVNPTl9BQk9SVEVEEAUSEgoORU5EX1JFQVNPTl9UVEwQBhITCg9FTkRfUkVBU09OX0xPU1QQBzKYAwoLQ2VsbFNlcnZpY2USSQoIQWxsb2NhdGUSHC5ydW50aW1lLkFsbG9jYXRlQ2VsbFJlcXVlc3QaHS5ydW50aW1lLkFsbG9jYXRlQ2VsbFJlc3BvbnNlIgASPQoERnJlZRIYLnJ1bnRpbWUuRnJlZUNlbGxSZXF1ZXN0GhkucnVudGltZS5GcmVlQ2VsbFJlc3BvbnNlIgASQAoFU3RhcnQSGS5ydW50aW1lLlN0YXJ0Q2VsbFJlcXVlc3QaGi5ydW50aW1lLlN0YXJ0Q2VsbFJlc3BvbnNlIgASPQoEU3RvcBIYLnJ1bnRpbWUuU3RvcENlbGxSZXF1ZXN0GhkucnVudGltZS5TdG9wQ2VsbFJlc3BvbnNlIgASPwoETGlzdBIZLnJ1bnRpbWUuTGlzdENlbGxzUmVxdWVzdBoaLnJ1bnRpbWUuTGlzdENlbGxzUmVzcG9uc2UiABI9CgRXYWl0EhgucnVudGltZS5XYWl0Q2VsbFJlcXVlc3QaGS5ydW50aW1lLldhaXRDZWxsUmVzcG9uc2UiADIGCgRQb2RzMgsKCUluc3RhbmNlczIHCgVTcGF3bmIGcHJvdG8z");
 
 /**
  * @generated from message runtime.AllocateCellRequest
@@ -22,6 +22,13 @@ export type AllocateCellRequest = Message<"runtime.AllocateCellRequest"> & {
    * @generated from field: runtime.Cell cell = 1;
    */
   cell?: Cell | undefined;
+
+  /**
+   * 1–64 of A–Z, a–z, 0–9, ".", "_" and "-", different for each request: a UUID will do. See CellService.
+   *
+   * @generated from field: optional string request_id = 10;
+   */
+  requestId?: string | undefined;
 };
 
 /**
@@ -355,6 +362,13 @@ export type FreeCellRequest = Message<"runtime.FreeCellRequest"> & {
    * @generated from field: optional uint32 grace_ms = 10;
    */
   graceMs?: number | undefined;
+
+  /**
+   * As AllocateCellRequest.request_id.
+   *
+   * @generated from field: optional string request_id = 11;
+   */
+  requestId?: string | undefined;
 };
 
 /**
@@ -385,6 +399,13 @@ export type StartCellRequest = Message<"runtime.StartCellRequest"> & {
    * @generated from field: runtime.Executable executable = 1;
    */
   executable?: Executable | undefined;
+
+  /**
+   * As AllocateCellRequest.request_id.
+   *
+   * @generated from field: optional string request_id = 10;
+   */
+  requestId?: string | undefined;
 };
 
 /**
@@ -440,6 +461,14 @@ export type StopCellRequest = Message<"runtime.StopCellRequest"> & {
    * @generated from field: optional uint32 grace_ms = 10;
    */
   graceMs?: number | undefined;
+
+  /**
+   * As AllocateCellRequest.request_id. A repeat is told the end of the run that the first stopped, also when
+   * another runs under the name by now.
+   *
+   * @generated from field: optional string request_id = 11;
+   */
+  requestId?: string | undefined;
 };
 
 /**
@@ -934,6 +963,14 @@ export const EndReasonSchema: GenEnum<EndReason> = /*@__PURE__*/
  * Allocate makes a cell, Start and Stop work inside it, Free ends it and all it holds. A name that
  * was freed can be allocated again. Every call is all or nothing, and safe beside any other.
  *
+ * Allocate, Start, Stop and Free take a request id, for who may have to send a request again: since the
+ * connection or the daemon was lost, or a deadline passed. A repeat of the same request, under the same id
+ * and by the same identity, is given the answer that the first was given, and nothing is done again;
+ * while the first is under way the repeat waits for it. An error says that nothing was done (or, of Stop
+ * and Free, not all), and is not kept: a repeat acts. The same id with another request is
+ * INVALID_ARGUMENT (REQUEST_ID_REUSED). Ids are of one method and one identity, and live as long as the
+ * boot; of all answers the last 4,096 are kept. Without an id nothing is kept, and a repeat acts.
+ *
  * A failure carries google.rpc.ErrorInfo (domain "aurae.io"; the reason is stable, docs/reasons.md has
  * all of them). Beside the codes of each call, every call may answer UNAUTHENTICATED, DEADLINE_EXCEEDED,
  * UNAVAILABLE (DAEMON_STOPPING: the daemon is about to end) and INTERNAL (HOST_FAILED: the machine refused
@@ -949,13 +986,15 @@ export const CellService: GenService<{
    *
    * When a step fails, those before it are undone; the request may be sent again.
    *
-   * Errors: INVALID_ARGUMENT     the name, a limit, the isolation or a label is malformed
+   * Errors: INVALID_ARGUMENT     the name, a limit, the isolation, a label or the request id is malformed;
+   *                              the id was that of another request
    *         NOT_FOUND            the parent of the cell does not exist
    *         ALREADY_EXISTS       a cell has that name
    *         FAILED_PRECONDITION  the host lacks a controller or file that a limit needs (it is
    *                              named); the parent is not in a state to hold a child;
    *                              processes that are no cell's live in its cgroup (CGROUP_NOT_OWNED)
-   *         RESOURCE_EXHAUSTED   the node has no room: memory, pids, descriptors, namespaces
+   *         RESOURCE_EXHAUSTED   the node has no room: memory, pids, descriptors, namespaces, or
+   *                              disk to keep the answer to a request id
    *         INTERNAL             the host failed; what was made is undone
    *
    * @generated from rpc runtime.CellService.Allocate
@@ -972,7 +1011,7 @@ export const CellService: GenService<{
    * A second call while the first is under way waits for it, and gets its answer; its grace holds
    * when that ends sooner.
    *
-   * Errors: INVALID_ARGUMENT  the name or the grace is malformed
+   * Errors: INVALID_ARGUMENT  the name, the grace or the request id is malformed, or the id reused
    *         NOT_FOUND         no cell has that name
    *         UNAVAILABLE       the supervisor does not answer, or does not end what is left; Free can be
    *                           tried again
@@ -993,14 +1032,16 @@ export const CellService: GenService<{
    * Start an executable in a cell. Answers when exec has succeeded. Can be called again and again
    * for more executables, and again for one that has ended.
    *
-   * Errors: INVALID_ARGUMENT     a name, the command, an argument, the environment or an id is malformed
+   * Errors: INVALID_ARGUMENT     a name, the command, an argument, the environment or an id is malformed,
+   *                              or the request id reused
    *         NOT_FOUND            no cell has that name
    *         ALREADY_EXISTS       an executable of that name runs in the cell
    *         FAILED_PRECONDITION  the command was not found (COMMAND_NOT_FOUND) or cannot be executed
    *                              (COMMAND_NOT_EXECUTABLE), the working directory cannot be used
    *                              (WORKDIR_UNUSABLE), the cell has failed or is being freed, or its
    *                              last run left processes behind (EXECUTABLE_TREE_ALIVE: Stop it)
-   *         RESOURCE_EXHAUSTED   a limit of the cell or the node leaves no room for a process
+   *         RESOURCE_EXHAUSTED   a limit of the cell or the node leaves no room for a process, or for the
+   *                              answer to a request id
    *         UNAVAILABLE          the supervisor of the cell does not answer
    *         INTERNAL             the host failed; nothing runs
    *
@@ -1015,7 +1056,7 @@ export const CellService: GenService<{
    * End an executable and every process that came of it: SIGTERM, after the grace SIGKILL. Answers
    * when none is left, and tells how it ended. Stop of one that has ended succeeds and tells the same.
    *
-   * Errors: INVALID_ARGUMENT  a name or the grace is malformed
+   * Errors: INVALID_ARGUMENT  a name, the grace or the request id is malformed, or the id reused
    *         NOT_FOUND         no such cell or executable
    *         UNAVAILABLE       the supervisor of the cell does not answer, or does not end what is left;
    *                           Stop can be tried again

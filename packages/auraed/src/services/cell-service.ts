@@ -1,4 +1,4 @@
-import type { CellService } from "@aurae/api/runtime";
+import { CellService } from "@aurae/api/runtime";
 import {
   type Cells,
   parseCell,
@@ -9,45 +9,67 @@ import {
   Violations,
 } from "@aurae/domain/cells";
 import { failpoint } from "@aurae/domain/failpoints";
+import { readMark } from "./request-mark.ts";
 import type { ServiceImpl } from "./service-impl.ts";
 import { toCellStatus } from "./to-cell-status.ts";
 import { toExecutableStatus, toRunEnd } from "./to-executable-status.ts";
 
+const { method } = CellService;
+
 /** `runtime.CellService`: read the request, ask the domain, write the answer. */
 export function cellService(cells: Cells): ServiceImpl<typeof CellService> {
   return {
-    async allocate(request, { signal }) {
+    async allocate(request, { identity, signal }) {
       const { name, spec } = parseCell(request.cell);
       failpoint("allocate.0.decoded");
-      const cell = await cells.allocate(name, spec, signal);
-      return { cellName: cell.name, cgroupV2: cells.cgroupV2 };
+      const mark = readMark(method.allocate, request, identity);
+      async function allocate() {
+        await cells.allocate(name, spec, signal, mark);
+        return { kind: "allocated" } as const;
+      }
+      await cells.requests.once("allocated", mark, allocate, signal);
+      return { cellName: name, cgroupV2: cells.cgroupV2 };
     },
 
-    async free(request, { signal }) {
+    async free(request, { identity, signal }) {
       const violations = new Violations();
       const name = takeCellName(request.cellName, violations);
       const graceMs = parseGrace("grace_ms", request.graceMs, violations);
       violations.throwIfAny("free cell");
       failpoint("free.0.decoded");
-      await cells.free(required(name), graceMs, signal);
+      const mark = readMark(method.free, request, identity);
+      async function free() {
+        await cells.free(required(name), graceMs, signal, mark);
+        return { kind: "freed" } as const;
+      }
+      await cells.requests.once("freed", mark, free, signal);
       return {};
     },
 
-    async start(request, { signal }) {
+    async start(request, { identity, signal }) {
       const { cell, spec } = parseExecutable(request.executable);
       failpoint("start.0.decoded");
-      const { pid, run } = await cells.start(cell, spec, signal);
+      const mark = readMark(method.start, request, identity);
+      async function start() {
+        return { kind: "started", ...(await cells.start(cell, spec, signal, mark)) } as const;
+      }
+      const { pid, run } = await cells.requests.once("started", mark, start, signal);
       return { pid: BigInt(pid), run: BigInt(run) };
     },
 
-    async stop(request, { signal }) {
+    async stop(request, { identity, signal }) {
       const violations = new Violations();
       const name = takeCellName(request.cellName, violations);
       const executable = takeExecutableName(request.executableName, violations);
       const graceMs = parseGrace("grace_ms", request.graceMs, violations);
       violations.throwIfAny("stop executable");
       failpoint("stop.0.decoded");
-      const end = await cells.stop(required(name), required(executable), graceMs, signal);
+      const mark = readMark(method.stop, request, identity);
+      async function stop() {
+        const end = await cells.stop(required(name), required(executable), graceMs, signal, mark);
+        return { kind: "stopped", end } as const;
+      }
+      const { end } = await cells.requests.once("stopped", mark, stop, signal);
       return { end: toRunEnd(end) };
     },
 

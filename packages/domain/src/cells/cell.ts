@@ -1,6 +1,7 @@
 import { failpoint } from "@aurae/domain/failpoints";
 import { Failure } from "../errors.ts";
 import { Gate } from "../gate.ts";
+import type { RequestMark } from "../requests/request-mark.ts";
 import { type CellObserver, nobody, tellRun } from "./cell-event.ts";
 import type { CellName } from "./cell-name.ts";
 import type { CellSpec } from "./cell-spec.ts";
@@ -59,13 +60,13 @@ export class Cell {
     return "enclosure" in this.#state ? this.#state.enclosure : undefined;
   }
 
-  async allocate(host: CellHost): Promise<void> {
+  async allocate(host: CellHost, mark?: RequestMark): Promise<void> {
     if (this.#state.kind !== "unallocated") throw cannot("allocate", this);
     const parent = this.parent?.requireAllocated("allocate in");
     const settled = new Gate();
     this.#state = { kind: "allocating", settled };
     try {
-      const enclosure = await host.enclose({ name: this.name, spec: this.spec, parent });
+      const enclosure = await host.enclose({ name: this.name, spec: this.spec, parent, mark });
       this.#state = { kind: "allocated", enclosure };
       this.#observe({ kind: "allocated", cell: this.name, cellId: enclosure.id });
       this.#watch(enclosure);
@@ -91,12 +92,12 @@ export class Cell {
   }
 
   /** Run a program in the cell; resolves when its exec has succeeded. */
-  async start(spec: ExecutableSpec): Promise<Run> {
+  async start(spec: ExecutableSpec, mark?: RequestMark): Promise<Run> {
     const enclosure = this.requireAllocated("start in");
     const run = this.executables.begin(spec);
     tellRun(this.name, run, this.#observe);
     try {
-      run.started(await enclosure.start(run.number, spec));
+      run.started(await enclosure.start(run.number, spec, mark));
       return run;
     } catch (cause) {
       run.refused(cause);
@@ -106,11 +107,17 @@ export class Cell {
   }
 
   /** End the latest run of an executable and all that came of it, and tell how it ended. */
-  async stop(name: ExecutableName, graceMs: number): Promise<RunEnd> {
+  async stop(name: ExecutableName, graceMs: number, mark?: RequestMark): Promise<RunEnd> {
     const run = this.executables.run(name);
     await run.settled.wait(never);
     // It never ran: there is none of that name now, or a newer run.
-    if (run.state.kind === "refused") return this.stop(name, graceMs);
+    if (run.state.kind === "refused") return this.stop(name, graceMs, mark);
+    return this.stopRun(run, graceMs, mark);
+  }
+
+  /** End that run. */
+  async stopRun(run: Run, graceMs: number, mark?: RequestMark): Promise<RunEnd> {
+    const { name } = run.executable;
     if (run.hasProcesses) {
       run.stopping();
       this.#observe({
@@ -120,7 +127,7 @@ export class Cell {
         run: run.number,
         graceMs,
       });
-      await this.enclosure?.stop(run.number, graceMs);
+      await this.enclosure?.stop(run.number, graceMs, mark);
     }
     if (run.state.kind === "ended") return run.state.end;
     throw new Failure(
@@ -134,7 +141,7 @@ export class Cell {
    * End the cell, its children first. A second caller waits for the first, and may bring the end of the
    * grace nearer; freeing a freed cell does nothing.
    */
-  async free(graceMs: number): Promise<void> {
+  async free(graceMs: number, mark?: RequestMark): Promise<void> {
     const before = this.#state;
     switch (before.kind) {
       case "allocated":
@@ -143,6 +150,7 @@ export class Cell {
         const { promise, resolve, reject } = Promise.withResolvers<void>();
         const { enclosure } = before;
         this.#observe({ kind: "freeing", cell: this.name, graceMs });
+        enclosure.markEnding(graceMs, mark);
         const ending = new Ending(enclosure, graceMs);
         this.#state = { kind: "freeing", enclosure, ending, done: promise };
         failpoint("free.2.refusing");
@@ -150,6 +158,7 @@ export class Cell {
         return promise;
       }
       case "freeing":
+        if (mark !== undefined) before.enclosure.markEnding(graceMs, mark);
         if (before.ending.hurry(graceMs)) this.#hurryChildren(graceMs);
         return before.done;
       case "freed":
@@ -186,6 +195,7 @@ export class Cell {
     try {
       await this.#freeChildren(graceMs);
     } catch (cause) {
+      before.enclosure.unmarkEnding();
       // Nothing was done to this one. What the host told meanwhile stays true.
       const why = this.#state.kind === "freeing" ? this.#state.why : undefined;
       this.#state = before;

@@ -1,23 +1,31 @@
 import { Failure } from "../errors.ts";
 import { throwIfAborted } from "../gate.ts";
+import type { RequestMark } from "../requests/request-mark.ts";
+import { Requests } from "../requests/requests.ts";
 import { Cell } from "./cell.ts";
 import type { CellObserver } from "./cell-event.ts";
 import { type CellName, parentOf } from "./cell-name.ts";
 import type { CellSpec } from "./cell-spec.ts";
 import type { ExecutableName, ExecutableSpec } from "./executable-spec.ts";
-import type { CellHost, StartedRun } from "./host.ts";
+import type { AdoptedCell, CellHost, MarkedStop, StartedRun } from "./host.ts";
 import type { Run } from "./run.ts";
 import type { RunEnd } from "./run-end.ts";
+
+/** What has no caller has none that leaves. */
+const never = new AbortController().signal;
 
 /** The cells of a node: the one owner of every {@link Cell}, and what the services ask. */
 export class Cells {
   readonly #host: CellHost;
   readonly #observe: CellObserver | undefined;
   readonly #roots = new Map<CellName, Cell>();
+  /** What was asked with a request id, and what was answered: see there. */
+  readonly requests: Requests;
 
   constructor(host: CellHost, observe?: CellObserver) {
     this.#host = host;
     this.#observe = observe;
+    this.requests = new Requests(host.requests);
   }
 
   get cgroupV2(): boolean {
@@ -41,12 +49,18 @@ export class Cells {
       const cell = new Cell(adopted.name, adopted.spec, place.parent, this.#observe);
       cell.adopt(adopted);
       place.siblings.set(cell.name, cell);
+      this.#goOnStopping(cell, adopted);
     }
     return orphans;
   }
 
   /** Make a cell. Once begun it is finished or undone, whether the caller waits for it or not. */
-  async allocate(name: CellName, spec: CellSpec, signal: AbortSignal): Promise<Cell> {
+  async allocate(
+    name: CellName,
+    spec: CellSpec,
+    signal: AbortSignal,
+    mark?: RequestMark,
+  ): Promise<Cell> {
     throwIfAborted(signal);
     const { parent, siblings } = this.#placeOf(name);
     if (siblings.has(name)) {
@@ -57,7 +71,7 @@ export class Cells {
     const cell = new Cell(name, spec, parent, this.#observe);
     siblings.set(name, cell);
     try {
-      await cell.allocate(this.#host);
+      await cell.allocate(this.#host, mark);
       return cell;
     } catch (cause) {
       siblings.delete(name);
@@ -66,14 +80,19 @@ export class Cells {
   }
 
   /** End a cell and all it holds, its children first. */
-  async free(name: CellName, graceMs: number, signal: AbortSignal): Promise<void> {
+  async free(
+    name: CellName,
+    graceMs: number,
+    signal: AbortSignal,
+    mark?: RequestMark,
+  ): Promise<void> {
     throwIfAborted(signal);
     const cell = this.get(name);
     if (cell.state.kind === "allocating") {
       await cell.state.settled.wait(signal);
-      return this.free(name, graceMs, signal);
+      return this.free(name, graceMs, signal, mark);
     }
-    await cell.free(graceMs);
+    await cell.free(graceMs, mark);
     const { siblings } = this.#placeOf(name);
     if (siblings.get(name) === cell) siblings.delete(name);
   }
@@ -82,7 +101,6 @@ export class Cells {
   async freeAll(
     graceMs: number,
   ): Promise<readonly { readonly cell: CellName; readonly cause: unknown }[]> {
-    const never = new AbortController().signal;
     const tries = [...this.#roots.keys()].map(async (cell) => {
       try {
         await this.free(cell, graceMs, never);
@@ -100,9 +118,10 @@ export class Cells {
     name: CellName,
     spec: ExecutableSpec,
     signal: AbortSignal,
+    mark?: RequestMark,
   ): Promise<StartedRun & { readonly run: number }> {
     throwIfAborted(signal);
-    const run = await this.get(name).start(spec);
+    const run = await this.get(name).start(spec, mark);
     if (!("pid" in run.state))
       throw new Failure("host", "HOST_FAILED", `Cannot start "${spec.name}": the host told no pid`);
     return { run: run.number, pid: run.state.pid, startedAtNs: run.state.startedAtNs };
@@ -113,9 +132,10 @@ export class Cells {
     executable: ExecutableName,
     graceMs: number,
     signal: AbortSignal,
+    mark?: RequestMark,
   ): Promise<RunEnd> {
     throwIfAborted(signal);
-    return await this.get(name).stop(executable, graceMs);
+    return await this.get(name).stop(executable, graceMs, mark);
   }
 
   /** The cells at the root, or the one of that name; sorted. */
@@ -163,6 +183,23 @@ export class Cells {
   /** The cell with that enclosure, if it is there still. */
   findEnclosed(enclosureId: string): Cell | undefined {
     return walk(this.#roots.values()).find((cell) => cell.enclosure?.id === enclosureId);
+  }
+
+  /** Stops that were begun go on; who repeats the request of one waits for it. */
+  #goOnStopping(cell: Cell, { runs }: AdoptedCell): void {
+    for (const { report, stops = [] } of runs) {
+      const run = cell.executables.find(report.executable, report.run);
+      if (run === undefined) continue;
+      // Nobody waits for it yet. One that fails is done by the repeat.
+      for (const stop of stops) this.#goOnWith(stop, cell, run).catch(() => undefined);
+    }
+  }
+
+  async #goOnWith({ mark, graceMs }: MarkedStop, cell: Cell, run: Run): Promise<void> {
+    async function stop() {
+      return { kind: "stopped", end: await cell.stopRun(run, graceMs, mark) } as const;
+    }
+    await this.requests.once("stopped", mark, stop, never);
   }
 
   #find(name: CellName): Cell | undefined {

@@ -1,9 +1,12 @@
 import { Failure } from "../errors.ts";
+import { FakeMemory } from "../requests/fake-memory.ts";
+import type { RequestMark } from "../requests/request-mark.ts";
 import type { CellName } from "./cell-name.ts";
 import type { CellSpec } from "./cell-spec.ts";
 import { type ExecutableSpec, toArgv } from "./executable-spec.ts";
 import type {
   AdoptedCell,
+  AdoptedRun,
   CellHost,
   EncloseRequest,
   Enclosure,
@@ -19,6 +22,7 @@ import type { RunEnd } from "./run-end.ts";
  */
 export class FakeHost implements CellHost {
   readonly cgroupV2: boolean = false;
+  readonly requests: FakeMemory = new FakeMemory();
   /** What was done, in order: "enclose web", "start web server", "stop web server", "end web". */
   readonly log: string[] = [];
   /** Fails the next call whose log line it equals, once. */
@@ -28,8 +32,13 @@ export class FakeHost implements CellHost {
   turn: () => Promise<unknown> = () => Promise.resolve();
   /** The names of what an earlier daemon left. */
   left: readonly CellName[] = [];
+  /** The runs in each of them. */
+  leftRuns: readonly AdoptedRun[] = [];
+  /** The requests whose marks were given to it, in order: "start key", "ending key". */
+  readonly marks: string[] = [];
 
-  async enclose({ name, parent }: EncloseRequest): Promise<Enclosure> {
+  async enclose({ name, parent, mark }: EncloseRequest): Promise<Enclosure> {
+    this.bear("enclose", mark);
     await this.note(`enclose ${name}`);
     if (parent !== undefined && ![...this.enclosures.values()].some((each) => each === parent)) {
       throw new Failure("host", "HOST_FAILED", `Cannot enclose "${name}": its parent has ended`);
@@ -44,10 +53,16 @@ export class FakeHost implements CellHost {
   async adopt(): Promise<readonly AdoptedCell[]> {
     return this.left.map((name) => {
       const enclosure = new FakeEnclosure(this, name);
+      for (const { report } of this.leftRuns) enclosure.keep(report);
       this.enclosures.set(name, enclosure);
       const spec: CellSpec = { limits: { pidsMax: 64 }, shared: new Set(), labels: new Map() };
-      return { name, spec, enclosure, runs: [] };
+      return { name, spec, enclosure, runs: this.leftRuns };
     });
+  }
+
+  /** Write down a mark, if there is one. */
+  bear(what: string, mark: RequestMark | undefined): void {
+    if (mark !== undefined) this.marks.push(`${what} ${mark.key}`);
   }
 
   /** Write down a call, give others their turn, and fail it if asked to. */
@@ -64,6 +79,8 @@ export class FakeEnclosure implements Enclosure {
   readonly id: string;
   /** Those that end() was given. */
   readonly graces: number[] = [];
+  /** Whether the next daemon would end it. */
+  isMarkedEnding = false;
   readonly #host: FakeHost;
   readonly #name: CellName;
   readonly #running = new Map<number, RunReport>();
@@ -80,7 +97,13 @@ export class FakeEnclosure implements Enclosure {
     this.#watcher = watcher;
   }
 
-  async start(run: number, spec: ExecutableSpec): Promise<StartedRun> {
+  /** A run that an earlier daemon began. */
+  keep(report: RunReport): void {
+    if (report.end === undefined) this.#running.set(report.run, report);
+  }
+
+  async start(run: number, spec: ExecutableSpec, mark?: RequestMark): Promise<StartedRun> {
+    this.#host.bear("start", mark);
     await this.#host.note(`start ${this.#name} ${spec.name}`);
     const [command = "", code] = (toArgv(spec).at(-1) ?? "").split(" ");
     if (this.#ended)
@@ -105,9 +128,19 @@ export class FakeEnclosure implements Enclosure {
     return started;
   }
 
-  async stop(run: number, _graceMs: number): Promise<void> {
+  async stop(run: number, _graceMs: number, mark?: RequestMark): Promise<void> {
+    this.#host.bear("stop", mark);
     await this.#host.note(`stop ${this.#name} ${this.#running.get(run)?.executable}`);
     this.#finish(run, { reason: "aborted", signal: 15 });
+  }
+
+  markEnding(_graceMs: number, mark?: RequestMark): void {
+    this.#host.bear("ending", mark);
+    this.isMarkedEnding = true;
+  }
+
+  unmarkEnding(): void {
+    this.isMarkedEnding = false;
   }
 
   async end(graceMs: number): Promise<void> {

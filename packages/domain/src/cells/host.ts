@@ -1,3 +1,5 @@
+import type { RequestMark } from "../requests/request-mark.ts";
+import type { RequestMemory } from "../requests/request-memory.ts";
 import type { CellName } from "./cell-name.ts";
 import type { CellSpec } from "./cell-spec.ts";
 import type { ExecutableName, ExecutableSpec } from "./executable-spec.ts";
@@ -6,10 +8,15 @@ import type { RunEnd } from "./run-end.ts";
 /**
  * The machine as the domain sees it: where cells are made. `linux` implements it on the kernel,
  * {@link FakeHost} for tests; `host.suite.ts` holds both to what is written here.
+ *
+ * What is given the mark of a request bears it from its commit on: when we die then, the next daemon
+ * finds the answer in `requests`, or goes on with what was begun. What throws leaves no mark.
  */
 export interface CellHost {
   /** Whether the controllers that limit cells are cgroup v2's. */
   readonly cgroupV2: boolean;
+  /** The answers to requests that had a mark. */
+  readonly requests: RequestMemory;
 
   /**
    * Make a cell: cgroups with limits that were read back, namespaces, a supervisor. When it fails,
@@ -27,6 +34,7 @@ export interface EncloseRequest {
   readonly name: CellName;
   readonly spec: CellSpec;
   readonly parent: Enclosure | undefined;
+  readonly mark?: RequestMark | undefined;
 }
 
 /** A cell that exists on the machine. Its owner ends it; nothing else does. */
@@ -47,7 +55,7 @@ export interface Enclosure {
    * @throws Failure `wrong-state` (not found, not executable, working directory, the cell ends),
    *   `invalid` (arguments too long), `exhausted`, `unavailable`, `host`; nothing runs then
    */
-  start(run: number, spec: ExecutableSpec): Promise<StartedRun>;
+  start(run: number, spec: ExecutableSpec, mark?: RequestMark): Promise<StartedRun>;
 
   /**
    * End every process of a run: SIGTERM, after the grace SIGKILL. Resolves when none is left and
@@ -57,7 +65,16 @@ export interface Enclosure {
    * @throws Failure `too-slow` when the kernel does not let go of what was killed. It ends all the
    *   same, as soon as it can, and the watcher is told; to wait for that, call it again
    */
-  stop(run: number, graceMs: number): Promise<void>;
+  stop(run: number, graceMs: number, mark?: RequestMark): Promise<void>;
+
+  /**
+   * It is to be ended: who comes after us goes on with that, and with what is inside. Called again, the
+   * last grace holds, and all marks. It never throws: without room for it, a crash leaves the cell.
+   */
+  markEnding(graceMs: number, mark?: RequestMark): void;
+
+  /** It is not to be ended after all. */
+  unmarkEnding(): void;
 
   /**
    * End all that runs, with one grace for all, and remove every trace but the logs. Resolves when
@@ -99,8 +116,22 @@ export interface AdoptedCell {
   readonly name: CellName;
   readonly spec: CellSpec;
   readonly enclosure: Enclosure;
-  /** Every run that is known, oldest first, with what was asked for. */
-  readonly runs: readonly { readonly report: RunReport; readonly spec: ExecutableSpec }[];
+  /** Every run that is known, oldest first. */
+  readonly runs: readonly AdoptedRun[];
   /** Why the cell is not usable any more, when it is not. */
   readonly failed?: string;
+}
+
+/** A run that an earlier daemon began, with what was asked for. */
+export interface AdoptedRun {
+  readonly report: RunReport;
+  readonly spec: ExecutableSpec;
+  /** Stops that were begun, and not answered. */
+  readonly stops?: readonly MarkedStop[];
+}
+
+/** A stop of a run that had a mark. */
+export interface MarkedStop {
+  readonly graceMs: number;
+  readonly mark: RequestMark;
 }

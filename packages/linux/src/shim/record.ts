@@ -22,12 +22,13 @@ const fileMagic = 0x5252_5541;
 const fileVersion = 1;
 
 /** The reasons by their numbers; 0 is none: it runs. */
-const reasons: readonly (EndReason | undefined)[] = [
+export const reasons: readonly (EndReason | undefined)[] = [
   undefined,
   ...(["exited", "signaled", "oom", "timeout", "aborted", "ttl", "lost"] as const),
 ];
 
-const usageKeys: ReadonlyMap<number, keyof Usage> = new Map([
+/** What was used, by its number. */
+export const usageKeys: ReadonlyMap<number, keyof Usage> = new Map([
   [1, "cpuUserNs"],
   [2, "cpuSystemNs"],
   [3, "cpuTotalNs"],

@@ -3,7 +3,7 @@ import { type ExecutableInfo, readExecutableInfo } from "./cell-info.ts";
 import { type Duration, parseDuration } from "./duration.ts";
 import { AuraeError, NotFound } from "./errors.ts";
 import type { LogItem, LogOptions, Logs } from "./logs.ts";
-import type { CallOptions, RpcClient } from "./rpc.ts";
+import { type CallOptions, type ChangeOptions, type RpcClient, toRequestId } from "./rpc.ts";
 import { type End, readEnd } from "./run-end.ts";
 
 /** What to run. Either `command`, the program and its arguments, or `sh`, a script for `/bin/sh -c`. */
@@ -33,7 +33,7 @@ export interface Started {
 }
 
 /** How long to wait between SIGTERM and SIGKILL. Absent: 10 s. */
-export interface GraceOptions extends CallOptions {
+export interface GraceOptions extends ChangeOptions {
   readonly grace?: Duration | (string & {}) | undefined;
 }
 
@@ -50,17 +50,16 @@ export class CellRef {
   }
 
   /** Start an executable. Answers when exec has succeeded. */
-  async start(spec: ExecutableSpec, options?: CallOptions): Promise<Started> {
-    const { pid, run } = await this.#rpc.start(
-      { executable: toExecutable(this.name, spec) },
-      options,
-    );
+  async start(spec: ExecutableSpec, options: ChangeOptions = {}): Promise<Started> {
+    const request = { executable: toExecutable(this.name, spec), ...toRequestId(options) };
+    const { pid, run } = await this.#rpc.start(request, options);
     return { name: spec.name, pid: Number(pid), run };
   }
 
   /** End an executable and all that came of it. Answers when none is left; of an ended one it tells the end. */
   async stop(executable: string, options: GraceOptions = {}): Promise<End> {
-    const request = { cellName: this.name, executableName: executable, ...toGrace(options) };
+    const names = { cellName: this.name, executableName: executable };
+    const request = { ...names, ...toGrace(options), ...toRequestId(options) };
     const { end } = await this.#rpc.stop(request, options);
     return readEndOf(executable, end);
   }
@@ -81,7 +80,8 @@ export class CellRef {
 
   /** End the cell and all it holds. Answers when nothing is left but its logs. */
   async free(options: GraceOptions = {}): Promise<void> {
-    await this.#rpc.free({ cellName: this.name, ...toGrace(options) }, options);
+    const request = { cellName: this.name, ...toGrace(options), ...toRequestId(options) };
+    await this.#rpc.free(request, options);
   }
 
   /** The lines of an executable, as `node.logs()`. */

@@ -2,7 +2,7 @@ import type { CellService } from "@aurae/api/runtime";
 import { CellHandle, CellRef } from "./cell.ts";
 import { type CellLimits, type Shareable, toIsolation, toLimits } from "./limits.ts";
 import type { Logs } from "./logs.ts";
-import type { CallOptions, RpcClient } from "./rpc.ts";
+import { type ChangeOptions, type RpcClient, toRequestId } from "./rpc.ts";
 
 /** A cell to allocate. */
 export interface CellSpec {
@@ -26,7 +26,7 @@ export class Cells {
   }
 
   /** Make a cell and reserve its resources. Whoever allocates, frees: `await using cell = …`. */
-  async allocate(spec: CellSpec, options?: CallOptions): Promise<CellHandle> {
+  async allocate(spec: CellSpec, options: ChangeOptions = {}): Promise<CellHandle> {
     const { name, limits = {}, share = [], labels = {} } = spec;
     const cell = {
       name,
@@ -35,7 +35,10 @@ export class Cells {
       isolation: toIsolation(share),
       labels,
     };
-    const { cellName, cgroupV2 } = await this.#rpc.allocate({ cell }, options);
+    const { cellName, cgroupV2 } = await this.#rpc.allocate(
+      { cell, ...toRequestId(options) },
+      options,
+    );
     return new CellHandle(cellName, cgroupV2, this.#rpc, this.#logs);
   }
 

@@ -40,6 +40,6 @@ export {
 } from "./limits.ts";
 export type { LogItem, LogOptions, LogSource } from "./logs.ts";
 export { Node, type Rpc } from "./node.ts";
-export type { CallOptions, RpcClient } from "./rpc.ts";
+export type { CallOptions, ChangeOptions, RpcClient } from "./rpc.ts";
 export type { End, RunEndReason, RunUsage } from "./run-end.ts";
 export { parseSize, type Size } from "./size.ts";

@@ -13,6 +13,20 @@ export interface CallOptions {
   readonly timeoutMs?: number | undefined;
 }
 
+/** What a call takes that changes something. */
+export interface ChangeOptions extends CallOptions {
+  /**
+   * 1–64 letters, digits, dots, underscores and hyphens, such as `crypto.randomUUID()`. Sending the same
+   * request again under the same id answers what the first was answered, and does nothing twice.
+   */
+  readonly requestId?: string | undefined;
+}
+
+/** A request id as a part of a request. */
+export function toRequestId({ requestId }: ChangeOptions): { readonly requestId?: string } {
+  return requestId === undefined ? {} : { requestId };
+}
+
 type UnaryCall<Input extends DescMessage, Output extends DescMessage> = (
   request: MessageInitShape<Input>,
   options?: CallOptions,

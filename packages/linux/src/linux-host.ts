@@ -9,7 +9,6 @@ import {
   type EncloseRequest,
   type Enclosure,
   leafOf,
-  type NamespaceKind,
   namespaceKinds,
 } from "@aurae/domain/cells";
 import { Failure } from "@aurae/domain/errors";
@@ -29,6 +28,7 @@ import type { FileLogStore } from "./logs/file-log-store.ts";
 import { makeOwnDirectory } from "./own-directory.ts";
 import { RequestLog } from "./requests/request-log.ts";
 import { requireShort } from "./runtime-dir.ts";
+import { toCloneFlags } from "./shim/clone-flags.ts";
 import { hangUp } from "./shim/hang-up.ts";
 import { Launcher } from "./shim/launcher.ts";
 import { type Enclose, type ProcessIdentity, protocolVersion } from "./shim/messages.ts";
@@ -63,16 +63,6 @@ export interface LinuxHostOptions {
   /** What is odd but no reason to stop, one sentence each; for the log. */
   readonly warn: (message: string) => void;
 }
-
-/** CLONE_NEW* of clone3(2). */
-const cloneFlags: Readonly<Record<NamespaceKind, number>> = {
-  mount: 0x0002_0000,
-  cgroup: 0x0200_0000,
-  uts: 0x0400_0000,
-  ipc: 0x0800_0000,
-  pid: 0x2000_0000,
-  network: 0x4000_0000,
-};
 
 /** The machine, as the kernel has it. It owns connections only: cells outlive it. */
 export class LinuxHost implements CellHost, AsyncDisposable {
@@ -226,9 +216,8 @@ export class LinuxHost implements CellHost, AsyncDisposable {
     parentInit: ProcessIdentity | undefined,
   ): Enclose {
     const { catalog, segmentBytes, segmentsKept } = this.#options.logs;
-    const unshared = namespaceKinds.filter((kind) => !spec.shared.has(kind));
     return {
-      namespaces: unshared.reduce((flags, kind) => flags | cloneFlags[kind], 0),
+      namespaces: toCloneFlags(namespaceKinds.filter((kind) => !spec.shared.has(kind))),
       hostName: leafOf(name),
       cellDir: directory.path,
       logDir: catalog.directoryOf(id),

@@ -28,7 +28,11 @@ fcntl.ioctl(os.open(sys.argv[1], os.O_RDONLY), 0x8004587D, b"\\2\\0\\0\\0")'`;
 async function* healthOf(client: WireClient): AsyncGenerator<ServingStatus> {
   const request = { service: CellService.typeName };
   const stream = client.open(Health.method.watch, request).on("error", () => undefined);
-  for await (const { status: said } of stream as AsyncIterable<HealthCheckResponse>) yield said;
+  try {
+    for await (const { status: said } of stream as AsyncIterable<HealthCheckResponse>) yield said;
+  } finally {
+    stream.cancel();
+  }
 }
 
 test("a disk of state that fails is told by health, takes no new work, and is used again (fault 25)", {
@@ -43,7 +47,7 @@ test("a disk of state that fails is told by health, takes no new work, and is us
   using client = clientOf(daemon);
   await client.allocate({ name: "web" });
   await client.call(CellService.method.start, { executable: sleeper });
-  const health = healthOf(client);
+  await using health = healthOf(client);
   assert.equal((await health.next()).value, ServingStatus.SERVING);
   const runDir = `${daemon.directory}/run`;
   runBeside(daemon, `sync; ${shutDown} ${runDir}`);
@@ -71,6 +75,9 @@ test("a disk of state that fails is told by health, takes no new work, and is us
   assert.equal((await health.next()).value, ServingStatus.SERVING);
   await client.free("web");
   await client.allocate({ name: "more" });
+  // The door is on the old disk: nobody else comes in.
+  process.kill(daemon.pid, "SIGTERM");
+  await daemon.ended;
 });
 
 test("a cell whose commit fails with EIO was never there (fault 25)", { skip }, async () => {
@@ -110,7 +117,7 @@ test("state is not kept in memory when its disk becomes read-only (fault 26)", {
   await using daemon = await startDaemon({ through: onDisks({ run }) });
   using client = clientOf(daemon);
   await client.allocate({ name: "web" });
-  const health = healthOf(client);
+  await using health = healthOf(client);
   await health.next();
   const runDir = `${daemon.directory}/run`;
   runBeside(daemon, `mount --bind ${runDir} ${runDir}; mount -o remount,bind,ro ${runDir}`);

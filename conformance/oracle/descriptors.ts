@@ -3,10 +3,14 @@ import { readdirSync, readFileSync, readlinkSync } from "node:fs";
 /** What the descriptors of a process are, sorted: files by path, the rest by kind, for its numbers never come again. */
 export function descriptorsOf(pid: number | "self"): readonly string[] {
   const sockets = socketsOf(pid);
-  return readdirSync(`/proc/${pid}/fd`)
-    .flatMap((descriptor) => targetOf(pid, descriptor))
-    .map((target) => sockets.get(target) ?? target.replace(/^(pipe|socket|\w+):\[\d+\]/, "$1"))
-    .toSorted();
+  return (
+    readdirSync(`/proc/${pid}/fd`)
+      .flatMap((descriptor) => targetOf(pid, descriptor))
+      // What libuv keeps for when none is left is /dev/null at first, and / when it was needed once.
+      .map((target) => (target === "/" ? "/dev/null" : target))
+      .map((target) => sockets.get(target) ?? target.replace(/^(pipe|socket|\w+):\[\d+\]/, "$1"))
+      .toSorted()
+  );
 }
 
 /** The Unix sockets that are bound to a path below a directory. */

@@ -10,6 +10,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -19,6 +20,8 @@
 #include <sys/uio.h>
 #include <sys/wait.h>
 #include <unistd.h>
+
+#define WINDOW 64 /* pids that may come and go while we look elsewhere */
 
 static void tell(const char *way, int failed)
 {
@@ -139,31 +142,35 @@ static void tell_held(pid_t pid)
 	fflush(stdout);
 }
 
-/* Pids in a cell come one after another: try the next until it is there, and stop it at once. */
+/* Stop a newcomer, and tell what it holds when it has not exec'd yet. Returns whether that was so. */
+static bool stop_and_look(pid_t pid)
+{
+	char name[64];
+	bool early;
+
+	ptrace(PTRACE_INTERRUPT, pid, 0, 0);
+	waitpid(pid, NULL, __WALL);
+	read_of(pid, "comm", name, sizeof(name));
+	early = strncmp(name, "aurae-stage", 11) == 0;
+	if (early)
+		tell_held(pid);
+	ptrace(PTRACE_DETACH, pid, 0, 0);
+	return early;
+}
+
+/* Pids in a cell come one after another: try those that are next until one is there, and stop it at once. */
 static int lie_in_wait(int count)
 {
 	pid_t next = getpid() + 1;
-	char name[64];
 
 	puts("ready");
 	fflush(stdout);
-	while (count > 0) {
-		if (ptrace(PTRACE_SEIZE, next, 0, 0) < 0) {
-			if (errno == ESRCH && kill(next, 0) < 0 && kill(next + 1, 0) < 0)
-				continue; /* not there yet, nor gone already */
-			next++;
-			continue;
-		}
-		ptrace(PTRACE_INTERRUPT, next, 0, 0);
-		waitpid(next, NULL, __WALL);
-		read_of(next, "comm", name, sizeof(name));
-		if (strncmp(name, "aurae-stage", 11) == 0) {
-			tell_held(next);
-			count--;
-		}
-		ptrace(PTRACE_DETACH, next, 0, 0);
-		next++;
-	}
+	while (count > 0)
+		for (pid_t pid = next; pid < next + WINDOW; pid++)
+			if (ptrace(PTRACE_SEIZE, pid, 0, 0) == 0) {
+				count -= stop_and_look(pid);
+				next = pid + 1;
+			}
 	puts("end");
 	return 0;
 }

@@ -20,16 +20,29 @@
 #include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #define BATCH 500
 #define TRIES 1000000
+#define LIFE  30 /* seconds */
 
 /* Say that it is done, for who reads along. */
 static void say(const char *word)
 {
 	puts(word);
 	fflush(stdout);
+}
+
+/* What forks for ever ends some day, also when nobody can end it. */
+static bool is_late(void)
+{
+	static time_t first;
+	time_t now = time(NULL);
+
+	if (first == 0)
+		first = now;
+	return now > first + LIFE;
 }
 
 /* fork(), with patience for those that are not reaped yet; what is never reaped ends it. */
@@ -90,7 +103,7 @@ static _Noreturn void bomb(void)
 {
 	bool told = false;
 
-	for (;;) {
+	while (!is_late()) {
 		pid_t pid = fork();
 
 		told |= pid == 0;
@@ -98,6 +111,7 @@ static _Noreturn void bomb(void)
 			say("full");
 		told |= pid < 0;
 	}
+	_exit(1);
 }
 
 /* Nobody waits for it, no terminal or parent ends it, its orphans are its own, and SIGTERM is nothing to it. */
@@ -142,7 +156,7 @@ static _Noreturn void runaway(void)
 	for (int line = 0; line < 4; line++)
 		if (fork() == 0)
 			for (;;)
-				if (fork() > 0)
+				if (is_late() || fork() > 0)
 					_exit(0);
 	say("ready");
 	for (;;)

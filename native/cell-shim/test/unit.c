@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 
 static int passed, failed;
 
@@ -312,6 +313,66 @@ static void test_cgroup_files(void)
 	CHECK(text_value("populated 0\nfrozen 1", "frozen", &value) && value == 1);
 }
 
+/* Be a cgroup.procs that changes between two looks: `first`, then nothing. Ends when both were read. */
+static void serve_members(const char *procs, const char *next, pid_t first)
+{
+	int fd = open(procs, O_WRONLY); /* waits for the reader */
+
+	if (fd < 0 || rename(next, procs) < 0 || dprintf(fd, "%d\n", first) < 0)
+		_exit(1);
+	close(fd);
+	fd = open(procs, O_WRONLY);
+	_exit(fd < 0);
+}
+
+/* Signal the members of a directory with one process in it, which has left it again or not. */
+static int signal_member(bool has_left)
+{
+	char group[64], procs[80], next[80];
+	int status, code = 0;
+	pid_t victim, server = 0;
+	FILE *file;
+
+	snprintf(group, sizeof(group), "%s/members", directory);
+	snprintf(procs, sizeof(procs), "%s/cgroup.procs", group);
+	snprintf(next, sizeof(next), "%s/next", group);
+	CHECK(mkdir(group, 0700) == 0);
+	victim = fork();
+	if (victim == 0)
+		for (;;)
+			pause();
+	if (has_left) {
+		CHECK(mkfifo(procs, 0600) == 0 && mkfifo(next, 0600) == 0);
+		server = fork();
+		if (server == 0)
+			serve_members(procs, next, victim);
+	} else if ((file = fopen(procs, "w"))) {
+		fprintf(file, "%d\n", victim);
+		fclose(file);
+	}
+	cell.members = 0;
+	cell.group[0] = open(group, O_PATH | O_DIRECTORY);
+	cgroup_signal(".", SIGUSR1);
+	close(cell.group[0]);
+	if (server > 0)
+		CHECK(waitpid(server, &status, 0) == server && status == 0);
+	/* What it was sent first ends it: SIGKILL comes after. */
+	kill(victim, SIGKILL);
+	if (waitpid(victim, &code, 0) != victim)
+		code = 0;
+	unlink(procs);
+	rmdir(group);
+	return WTERMSIG(code);
+}
+
+static void test_members(void)
+{
+	puts("# cgroup_signal() signals who is a member after its pidfd is open, and no other "
+	     "(fault 45)");
+	CHECK(signal_member(false) == SIGUSR1);
+	CHECK(signal_member(true) == SIGKILL);
+}
+
 int main(void)
 {
 	char remove[64];
@@ -327,6 +388,7 @@ int main(void)
 	test_rotation();
 	test_record();
 	test_cgroup_files();
+	test_members();
 	test_full_disk();
 	snprintf(remove, sizeof(remove), "rm -r %s", directory);
 	if (system(remove) != 0)

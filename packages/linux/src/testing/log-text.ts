@@ -19,17 +19,26 @@ export async function textOf(
 /** The first line of a run of "main", as soon as it is written: it says that it is ready. */
 export async function firstLine(
   setting: LinuxSetting,
-  { enclosure }: WatchedCell,
+  cell: WatchedCell,
   run: number,
 ): Promise<string | undefined> {
+  for await (const line of linesOf(setting, cell, run)) return line;
+  return undefined;
+}
+
+/** The lines of a run of "main" on stdout, as they are written: for a loop that ends by itself. */
+export async function* linesOf(
+  setting: LinuxSetting,
+  { enclosure }: WatchedCell,
+  run: number,
+): AsyncGenerator<string | undefined> {
   const key = { cellId: enclosure.id, executable: executableName("main"), run };
   const query = { follow: true, sinceNs: 0n, tail: undefined };
   const channels = new Set(["stdout"] as const);
   const signal = AbortSignal.timeout(20_000);
   for await (const entry of setting.logs.read(key, { ...query, channels }, new Gate(), signal)) {
-    return textOfEntry(entry);
+    yield textOfEntry(entry);
   }
-  return undefined;
 }
 
 export function textOfEntry(entry: LogEntry): string | undefined {

@@ -36,14 +36,18 @@ function isHangUp(cause: unknown): boolean {
   return cause instanceof HungUp || errnoOf(cause) === "ECONNRESET";
 }
 
+/** Resolves when a supervisor that was just made has said who it is. A program that says nothing is none. */
+export async function greet(channel: Channel, timeoutMs: number): Promise<void> {
+  using _deadline = setDeadline(channel, timeoutMs);
+  await channel.hello;
+}
+
 async function ask(
   channel: Channel,
   timeoutMs: number,
   take: (channel: Channel, state: SupervisorState) => void,
 ): Promise<SupervisorState> {
-  using _deadline = setDeadline(timeoutMs, () =>
-    channel.close(`it has said nothing for ${timeoutMs} ms`),
-  );
+  using _deadline = setDeadline(channel, timeoutMs);
   try {
     const nothing = Buffer.alloc(0);
     const [, state] = await Promise.all([
@@ -62,10 +66,10 @@ async function ask(
 }
 
 /** What came while we were busy ourselves is read before it is too late. */
-function setDeadline(timeoutMs: number, expire: () => void): Disposable {
+function setDeadline(channel: Channel, timeoutMs: number): Disposable {
   let reading: NodeJS.Immediate | undefined;
   const timer = setTimeout(() => {
-    reading = setImmediate(expire);
+    reading = setImmediate(() => channel.close(`it has said nothing for ${timeoutMs} ms`));
   }, timeoutMs);
   return {
     [Symbol.dispose]: () => {

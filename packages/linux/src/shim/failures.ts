@@ -33,6 +33,8 @@ const meanings: Readonly<Record<string, Readonly<Record<string, Meaning>>>> = {
     EAGAIN: ["exhausted", "NODE_LIMIT_REACHED", "the user has reached its limit of processes"],
   },
   clone: {
+    EACCES: ["wrong-state", "SHIM_UNUSABLE", "aurae-stage may not be executed"],
+    ENOEXEC: ["wrong-state", "SHIM_UNUSABLE", "aurae-stage is no program of this machine"],
     EAGAIN: [
       "exhausted",
       "CELL_LIMIT_REACHED",
@@ -54,7 +56,7 @@ const meanings: Readonly<Record<string, Readonly<Record<string, Meaning>>>> = {
     "*": [
       "wrong-state",
       "CELL_FAILED",
-      "it was killed before it began; its limits may be too small",
+      "it was killed before it began; its limits may be too small, or aurae-stage is not ours",
     ],
   },
   launch: {

@@ -5,7 +5,7 @@ import { failpoint } from "@aurae/domain/failpoints";
 import { inWords } from "../errno.ts";
 import { MalformedBytes } from "./bytes.ts";
 import { Channel, ChannelClosed, LaunchRefused, Refused } from "./channel.ts";
-import { askState } from "./contact.ts";
+import { askState, greet } from "./contact.ts";
 import { toFailure } from "./failures.ts";
 import { type Frame, type FrameType, maxPayloadBytes, frameTypes as types } from "./frames.ts";
 import { isNobody } from "./launcher.ts";
@@ -55,6 +55,9 @@ export type Found =
   | { readonly kind: "silent"; readonly supervisor: Supervisor; readonly why: string }
   | { readonly kind: "gone" };
 
+/** One that is to be made may take so many times longer to say its first word. */
+const launchFactor = 5;
+
 /** So often something is asked when the connection ends under it, before that is the answer. */
 const maxTries = 3;
 
@@ -96,7 +99,9 @@ export class Supervisor {
       const payload = enclosePayload(enclose);
       // Both at once: the supervisor reads what we ask right after our hello.
       const [, init] = await Promise.all([
-        channel.hello.then(() => failpoint("allocate.5.identity")),
+        greet(channel, launchFactor * address.answerTimeoutMs).then(() =>
+          failpoint("allocate.5.identity"),
+        ),
         channel.request(types.enclose, payload, types.enclosed, readEnclosed),
       ]);
       return { supervisor, init };

@@ -97,7 +97,7 @@ static _Noreturn void supervise(int connection, char *supervisor)
 
 int main(int argc, char **argv)
 {
-	int socket, null;
+	int socket, null, refused = -1;
 
 	sys_close_range(3, ~0U);
 	errno = EINVAL;
@@ -129,11 +129,16 @@ int main(int argc, char **argv)
 
 		if (pid == 0)
 			supervise(connection, argv[2]);
-		if (connection >= 0 && pid < 0)
+		if (connection >= 0 && pid < 0) {
 			refuse(connection, errno);
-		if (connection >= 0)
+			shutdown(connection, SHUT_WR);
+			/* Closed at once, what D writes first would fail, and hide why. */
+			close(refused);
+			refused = connection;
+		} else if (connection >= 0) {
 			close(connection);
-		else if (errno != EINTR && errno != ECONNABORTED)
+		} else if (errno != EINTR && errno != ECONNABORTED) {
 			usleep(10000); /* out of descriptors or memory: it stays in the queue */
+		}
 	}
 }

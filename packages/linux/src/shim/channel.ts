@@ -121,7 +121,7 @@ export class Channel {
     try {
       for (const frame of this.#reader.push(chunk)) this.#take(frame);
     } catch (cause) {
-      this.close(inWords(cause));
+      this.#close(cause instanceof ChannelClosed ? cause : new ChannelClosed(inWords(cause)));
     }
   }
 
@@ -172,7 +172,7 @@ export class Channel {
 }
 
 /** The launcher could not make a supervisor. */
-export class LaunchRefused extends Error {
+export class LaunchRefused extends ChannelClosed {
   readonly errno: number;
 
   constructor(errno: number) {

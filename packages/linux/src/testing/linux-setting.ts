@@ -74,6 +74,22 @@ export class LinuxSetting implements AsyncDisposable {
     return found === undefined ? undefined : kernelFiles.read(found).trim();
   }
 
+  /** A directory of a cell, or in it, in the tree that has a file: "web", "memory.oom_control". */
+  directoryWith(file: string, cell: string, below = ""): string {
+    const inTree = join(`c-${cell}`, below);
+    const found = this.nodeDirectories
+      .map((node) => join(node, inTree))
+      .find((candidate) => kernelFiles.exists(join(candidate, file)));
+    if (found === undefined) throw new Error(`no cgroup of "${cell}" has ${file}`);
+    return found;
+  }
+
+  /** A file in the cgroup of the launcher and the supervisors. */
+  shimFile(file: string): string {
+    const paths = this.nodeDirectories.map((node) => join(node, "_shim", file));
+    return paths.find((path) => kernelFiles.exists(path)) ?? file;
+  }
+
   /** The init of a cell, as this process sees it. */
   initOf(cell: string): number {
     const [directory = ""] = this.nodeDirectories;

@@ -21,7 +21,7 @@ import { inWords } from "./errno.ts";
 import { News } from "./news.ts";
 import { OpenRuns } from "./open-runs.ts";
 import { CellMarks } from "./requests/cell-marks.ts";
-import { ChannelClosed } from "./shim/channel.ts";
+import { ChannelClosed, Refused } from "./shim/channel.ts";
 import type { ProcessIdentity, RunNews, SupervisorState } from "./shim/messages.ts";
 import type { Supervisor, SupervisorWatcher } from "./shim/supervisor.ts";
 import { Stops } from "./stops.ts";
@@ -115,7 +115,8 @@ export class LinuxEnclosure implements Enclosure, SupervisorWatcher {
     try {
       await awaitEnd({ what, timeoutMs, done, processes: () => this.#runs.processes(run) });
     } catch (cause) {
-      this.#marks.notStopping(run, mark);
+      // Of any other failure nobody knows: the next daemon finds out.
+      if (cause instanceof Refused) this.#marks.notStopping(run, mark);
       throw explain(what, cause, this.#supervisor);
     }
   }

@@ -11,7 +11,28 @@ export async function inject<Value>(
   fault: string,
   during: () => Promise<Value>,
 ): Promise<Value> {
-  const flags = ["-f", "-e", `inject=${fault}`, "-e", `trace=${fault.split(":")[0]}`];
+  return trace(pid, ["-f"], fault, during);
+}
+
+/**
+ * Kill a process by its next system call of that name in its main thread; the call is not run. Its other
+ * threads are not traced: strace waits for those of a process that was killed.
+ */
+export async function killAt<Value>(
+  pid: number,
+  call: string,
+  during: () => Promise<Value>,
+): Promise<Value> {
+  return trace(pid, [], `${call}:signal=SIGKILL:when=1`, during);
+}
+
+async function trace<Value>(
+  pid: number,
+  more: readonly string[],
+  fault: string,
+  during: () => Promise<Value>,
+): Promise<Value> {
+  const flags = [...more, "-e", `inject=${fault}`, "-e", `trace=${fault.split(":")[0]}`];
   const strace = spawn("strace", [...flags, "-p", `${pid}`], {
     stdio: ["ignore", "ignore", "pipe"],
   });

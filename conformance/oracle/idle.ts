@@ -5,7 +5,7 @@ import { type Census, leaksSince, takeCensus } from "./oracle.ts";
 
 /**
  * Free all that a daemon has, and tell what it keeps that it had not when it was fresh. It may keep its
- * launcher with cgroups and socket, and the inotify that its first watcher makes.
+ * launcher with cgroups and socket, the inotify that its first watcher makes, and the file of answers.
  */
 export async function leaksOfIdle(
   door: Door,
@@ -17,7 +17,8 @@ export async function leaksOfIdle(
   const root = `/proc/${watched.daemon}/root`;
   const unixTarget = door.unixTarget.replace("unix:", `unix:${root}`);
   const cells = await freeAll({ ...door, unixTarget });
-  const before = { ...fresh, descriptors: [...fresh.descriptors, "anon_inode:inotify"] };
+  const kept = ["anon_inode:inotify", `${watched.directory}/run/requests`];
+  const before = { ...fresh, descriptors: [...fresh.descriptors, ...kept] };
   return leaksSince(before, () => withoutLauncher(takeCensus(watched, cells)), settleMs);
 }
 

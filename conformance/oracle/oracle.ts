@@ -115,12 +115,13 @@ function seen({ directory, daemon }: Watched): string {
   return daemon === undefined ? directory : `/proc/${daemon}/root${directory}`;
 }
 
-/** Logs outlive their cell. */
-const keptLog = /^lib\/logs\/[0-9a-f]{16}(\/(cell\.json|runs\.jsonl|[^/]+(\/\d+\.log(\.\d+)?)?))?$/;
+/** Logs outlive their cell, and so do the answers to requests. */
+const kept =
+  /^run\/requests$|^lib\/logs\/[0-9a-f]{16}(\/(cell\.json|runs\.jsonl|[^/]+(\/\d+\.log(\.\d+)?)?))?$/;
 
 function filesBelow(directory: string, name: string): readonly string[] {
   const path = join(directory, name);
   if (!existsSync(path)) return [];
   const files = readdirSync(path, { recursive: true, encoding: "utf8" });
-  return files.map((file) => join(name, file)).filter((file) => !keptLog.test(file));
+  return files.map((file) => join(name, file)).filter((file) => !kept.test(file));
 }

@@ -21,7 +21,7 @@ for (const version of readdirSync(releases)) {
   const shimDir = join(releases, version, `shim-${arch()}`);
   const isKept = existsSync(shimDir);
 
-  test(`cells of the shim of ${version} outlive a daemon, and are this one's (faults 108, 109)`, {
+  test(`cells of the shim of ${version} outlive daemons that are killed as they take over (faults 108, 109, 111)`, {
     skip: needsRoot || (!isKept && "no shim was kept for this kind of machine"),
   }, async () => {
     await using first = await startDaemon({ through: onShim(shimDir) });
@@ -30,6 +30,11 @@ for (const version of readdirSync(releases)) {
     const supervisors = supervisorsOf(first);
 
     await using _left = await killDaemon(first);
+    for (const supervisor of [1, 3, cellCount]) {
+      const through = killedWhenItMeets(supervisor);
+      const dying = spawnDaemon(first.directory, { through });
+      await assert.rejects(dying.then(end), /did not serve:\n$/);
+    }
     await using second = await spawnDaemon(first.directory);
     go.write("now\n".repeat(cellCount));
 
@@ -42,6 +47,17 @@ for (const version of readdirSync(releases)) {
     using client = new WireClient(second);
     for (const { cell } of cells) await finish(client, cell?.name ?? "");
   });
+}
+
+/** One that came to serve all the same. */
+async function end(daemon: Daemon): Promise<void> {
+  await daemon[Symbol.asyncDispose]();
+}
+
+/** For `through`: the daemon is killed as it connects to a supervisor, the first or a later one. */
+function killedWhenItMeets(supervisor: number): readonly string[] {
+  const inject = `inject=connect:signal=SIGKILL:when=${supervisor}`;
+  return ["strace", "-f", "-qq", "-o", "/dev/null", "-e", "trace=connect", "-e", inject];
 }
 
 /** Cells that have said a word, and wait for one before they say another and end with 7. */

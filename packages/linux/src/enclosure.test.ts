@@ -3,7 +3,7 @@ import { test } from "node:test";
 import { Gate } from "@aurae/domain/observe";
 import { nextTurn } from "./testing/leak-oracle.ts";
 import { skipWithoutKernel as skip, warmSetting } from "./testing/linux-setting.ts";
-import { firstLine, textOf, textOfEntry } from "./testing/log-text.ts";
+import { firstLine, textOf, textOfEntry, writtenBy } from "./testing/log-text.ts";
 import { WatchedCell } from "./testing/watched-cell.ts";
 
 test("a run that takes more memory than its cell has ends by oom (fault 31)", {
@@ -84,7 +84,7 @@ test("a log is followed while it is written, and read again after the cell is go
     tail: undefined,
   };
   const { signal } = new AbortController();
-  const entries = await Array.fromAsync(setting.logs.read(key, query, complete, signal));
+  const entries = await Array.fromAsync(setting.logs.read(key, query, writtenBy(complete), signal));
   await closed;
   await cell.enclosure.end(0);
 

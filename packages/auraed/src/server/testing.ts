@@ -61,7 +61,7 @@ export class FakeLogStore implements LogStore {
   async *read(
     _key: LogKey,
     query: LogQuery,
-    _complete: unknown,
+    _run: unknown,
     signal: AbortSignal,
   ): AsyncGenerator<LogEntry> {
     this.open += 1;

@@ -23,6 +23,7 @@ export class Run {
   #executable: ShownExecutable;
   #state: RunState = { kind: "starting" };
   #treeIsEmpty = false;
+  #linesDropped = 0n;
   /** Opens when it runs, has run, or was refused. */
   readonly settled: Gate = new Gate();
   /** Opens when the main process has ended, or was refused. */
@@ -42,6 +43,11 @@ export class Run {
 
   get state(): RunState {
     return this.#state;
+  }
+
+  /** Lines that its log has no more, as was last reported. */
+  get linesDropped(): bigint {
+    return this.#linesDropped;
   }
 
   /** Whether its main process is there, or about to be. */
@@ -82,6 +88,7 @@ export class Run {
   changed(report: RunReport): void {
     const { pid, startedAtNs, end } = report;
     this.started(report);
+    this.#linesDropped = end?.linesDropped ?? 0n;
     if (end !== undefined && this.isLive) {
       this.#state = { kind: "ended", pid, startedAtNs, end };
       this.ended.open();

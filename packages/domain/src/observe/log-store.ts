@@ -42,15 +42,23 @@ export type LogEntry =
       readonly segmentsRemoved: bigint;
     };
 
+/** What is known of a run besides its log. */
+export interface LoggedRun {
+  /** Opens when nothing will be added to the log. */
+  readonly logComplete: Gate;
+  /** Lines that could not be written. A disk that stays full has no room to say so in the log. */
+  readonly linesDropped: bigint;
+}
+
 /** Where logs are kept. `linux` implements it on files that the supervisors write. */
 export interface LogStore {
   /**
    * The entries of a run in order: what is kept, then, when the query follows, what comes, until
-   * `complete` is open and all was read. Ends early, without an error, when the signal aborts.
+   * the log is complete and all was read. Ends early, without an error, when the signal aborts.
    *
    * @throws Failure `not-found` when the log is not kept (any more)
    */
-  read(key: LogKey, query: LogQuery, complete: Gate, signal: AbortSignal): AsyncIterable<LogEntry>;
+  read(key: LogKey, query: LogQuery, run: LoggedRun, signal: AbortSignal): AsyncIterable<LogEntry>;
 
   /** The run of this boot that had the pid last, live or ended, its cell freed or not. */
   findByPid(pid: number): LogKey | undefined;

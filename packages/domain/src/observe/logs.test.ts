@@ -24,8 +24,8 @@ const server = "server" as ExecutableName;
 function storeWith(key: LogKey | undefined) {
   const told: { complete?: Gate } = {};
   const store: LogStore = {
-    async *read(_key, _query, complete) {
-      told.complete = complete;
+    async *read(_key, _query, run) {
+      told.complete = run.logComplete;
       yield { kind: "gap", atNs: 0n, linesDropped: 1n, segmentsRemoved: 0n };
     },
     findByPid: () => key,

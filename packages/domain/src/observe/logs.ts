@@ -39,8 +39,8 @@ export class Logs {
     const cell = this.#cells.findEnclosed(key.cellId);
     const run = cell?.executables.find(key.executable, key.run);
     // A run that nobody remembers has ended long ago, or with its cell.
-    const complete = run?.logComplete ?? Gate.opened();
-    return { key, cell: cell?.name, entries: this.#store.read(key, query, complete, signal) };
+    const logged = run ?? { logComplete: Gate.opened(), linesDropped: 0n };
+    return { key, cell: cell?.name, entries: this.#store.read(key, query, logged, signal) };
   }
 
   #find(selector: LogSelector): LogKey {

@@ -1,7 +1,7 @@
 import { realpathSync } from "node:fs";
 import { join } from "node:path";
 import type { CellName, ExecutableName } from "@aurae/domain/cells";
-import type { Gate, LogEntry, LogKey, LogQuery, LogStore } from "@aurae/domain/observe";
+import type { LogEntry, LoggedRun, LogKey, LogQuery, LogStore } from "@aurae/domain/observe";
 import { readBootId } from "../boot-id.ts";
 import { LogCatalog } from "./log-catalog.ts";
 import { readLog } from "./log-reader.ts";
@@ -42,8 +42,8 @@ export class FileLogStore implements LogStore, AsyncDisposable {
     this.#keeper = new LogKeeper(this.catalog, retention);
   }
 
-  read(key: LogKey, query: LogQuery, complete: Gate, signal: AbortSignal): AsyncIterable<LogEntry> {
-    return readLog(this.catalog.directoryOf(key.cellId), key, query, complete, signal);
+  read(key: LogKey, query: LogQuery, run: LoggedRun, signal: AbortSignal): AsyncIterable<LogEntry> {
+    return readLog(this.catalog.directoryOf(key.cellId), key, query, run, signal);
   }
 
   findByPid(pid: number): LogKey | undefined {

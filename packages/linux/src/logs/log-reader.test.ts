@@ -133,6 +133,21 @@ test("readLog() tells of lines that were dropped, and of segments that are gone"
   ]);
 });
 
+test("readLog() ends with the lines that were dropped and of which the log does not tell", async (t) => {
+  const log = createLog(t);
+  log.add(0, line(1, "one"), line(5, "", "stdout", "F:dropped=7"), line(6, "after"));
+
+  const entries = await log.entries({ ...all, follow: true }, 10n);
+
+  const gap = { kind: "gap", segmentsRemoved: 0n } as const;
+  assert.deepEqual(entries, [
+    entry(1n, "one"),
+    { ...gap, atNs: 5n, linesDropped: 7n },
+    entry(6n, "after"),
+    { ...gap, atNs: 6n, linesDropped: 3n },
+  ]);
+});
+
 test("readLog() counts what is no line as one that is missing, and goes on", async (t) => {
   const log = createLog(t);
   log.add(0, line(1, "one"), "garbage\n", "\n", line(2, "two"), "cut off");
@@ -215,7 +230,8 @@ test("readLog() of a log that is not kept is NOT_FOUND", async (t) => {
 
   for (const follow of [true, false]) {
     const other = { ...key, executable: "other" as never };
-    const entries = readLog(log.directory, other, { ...all, follow }, Gate.opened(), never);
+    const run = { logComplete: Gate.opened(), linesDropped: 0n };
+    const entries = readLog(log.directory, other, { ...all, follow }, run, never);
     await assert.rejects(entries.next(), (cause) => {
       assert.ok(cause instanceof Failure);
       assert.equal(cause.reason, "LOG_NOT_FOUND");
@@ -229,7 +245,7 @@ interface Log {
   add(segment: number, ...lines: readonly (string | Buffer)[]): void;
   read(query: LogQuery, complete: Gate, signal?: AbortSignal): AsyncGenerator<LogEntry, void>;
   /** All entries of a log that is complete. */
-  entries(query: LogQuery): Promise<readonly LogEntry[]>;
+  entries(query: LogQuery, linesDropped?: bigint): Promise<readonly LogEntry[]>;
   texts(query: LogQuery): Promise<readonly string[]>;
 }
 
@@ -243,9 +259,12 @@ function createLog(t: TestContext): Log {
       const bytes = Buffer.concat(lines.map((each) => Buffer.from(each)));
       appendFileSync(segmentPath(directory.path, key, segment), bytes);
     },
-    read: (query, complete, signal = never) =>
-      readLog(directory.path, key, query, complete, signal),
-    entries: (query) => Array.fromAsync(log.read(query, Gate.opened())),
+    read: (query, logComplete, signal = never) =>
+      readLog(directory.path, key, query, { logComplete, linesDropped: 0n }, signal),
+    entries: (query, linesDropped = 0n) => {
+      const run = { logComplete: Gate.opened(), linesDropped };
+      return Array.fromAsync(readLog(directory.path, key, query, run, never));
+    },
     texts: async (query) => (await log.entries(query)).flatMap((each) => textOf(each)),
   };
   return log;

@@ -1,6 +1,6 @@
 import { watch } from "node:fs";
 import { Failure } from "@aurae/domain/errors";
-import type { Gate, LogEntry, LogKey, LogQuery } from "@aurae/domain/observe";
+import type { LogEntry, LoggedRun, LogKey, LogQuery } from "@aurae/domain/observe";
 import { toWatchFailure } from "../host-failure.ts";
 import { type CriItem, readCriLines } from "./cri.ts";
 import { LogFiles } from "./log-files.ts";
@@ -16,11 +16,12 @@ export async function* readLog(
   cellDirectory: string,
   key: LogKey,
   query: LogQuery,
-  complete: Gate,
+  run: LoggedRun,
   signal: AbortSignal,
 ): AsyncGenerator<LogEntry, void, undefined> {
   const files = new LogFiles(cellDirectory, key);
   const wake = new Wake();
+  const { logComplete: complete } = run;
   const forgetGate = complete.onOpen(wake.raise);
   signal.addEventListener("abort", wake.raise);
   try {
@@ -30,12 +31,13 @@ export async function* readLog(
     const isWhole = query.follow || complete.isOpen;
     const { start, end: now, removed } = await findPlaces(files, key, query);
     const end = isWhole ? undefined : now;
-    const entries = new Entries(query, removed);
+    const isFirst = start.segment === 0 && start.offset === 0;
+    const entries = new Entries(query, removed, isFirst);
     await using cursor = new SegmentCursor(files, start);
     let next: Step["next"] = "go on";
     while (!signal.aborted && next !== "end") {
       wake.reset();
-      const step = await readStep(cursor, entries, end, complete.isOpen);
+      const step = await readStep(cursor, entries, end, run);
       // Not yield*: in an async generator it makes promises of its own for each entry.
       for (const entry of step.entries) yield entry;
       next = step.next;
@@ -58,12 +60,16 @@ async function readStep(
   cursor: SegmentCursor,
   entries: Entries,
   end: Place | undefined,
-  isComplete: boolean,
+  { logComplete, linesDropped }: LoggedRun,
 ): Promise<Step> {
+  const isComplete = logComplete.isOpen;
   const chunk = await cursor.next(end);
   if (chunk !== undefined) return { entries: entries.of(chunk), next: "go on" };
   if (end === undefined && !isComplete) return { entries: [], next: "wait" };
-  if (end === undefined && (await cursor.hasRest())) entries.drop(1n);
+  if (end === undefined) {
+    if (await cursor.hasRest()) entries.drop(1n);
+    entries.dropUntold(linesDropped);
+  }
   return { entries: entries.finish(), next: "end" };
 }
 
@@ -109,9 +115,12 @@ class Entries {
   #linesDropped = 0n;
   #segmentsRemoved: bigint;
   #lastNs = 0n;
+  /** Lines that the log itself says are missing; undefined when not all of it is read. */
+  #told: bigint | undefined;
 
-  constructor(query: LogQuery, segmentsRemoved: number) {
+  constructor(query: LogQuery, segmentsRemoved: number, isFromFirst: boolean) {
     this.#query = query;
+    this.#told = isFromFirst ? 0n : undefined;
     this.#segmentsRemoved = BigInt(segmentsRemoved);
   }
 
@@ -129,6 +138,7 @@ class Entries {
         return this.drop(1n);
       case "removed":
         this.#segmentsRemoved += BigInt(chunk.segments);
+        this.#told = undefined;
         return;
       default:
         return chunk satisfies never;
@@ -138,6 +148,11 @@ class Entries {
   /** Lines are missing here. What cannot be read is one, so that nothing is missing silently. */
   drop(lines: bigint): void {
     this.#linesDropped += lines;
+  }
+
+  /** Of all lines that were dropped, those that the log had no room to tell of. */
+  dropUntold(linesDropped: bigint): void {
+    if (this.#told !== undefined && linesDropped > this.#told) this.drop(linesDropped - this.#told);
   }
 
   /** A gap with nothing after it, if there is one. */
@@ -151,7 +166,10 @@ class Entries {
       this.drop(1n);
       return undefined;
     }
-    if (item.kind === "dropped") this.drop(item.lines);
+    if (item.kind === "dropped") {
+      this.drop(item.lines);
+      if (this.#told !== undefined) this.#told += item.lines;
+    }
     this.#lastNs = item.atNs;
     return this.#takeGap(item.atNs);
   }

@@ -1,4 +1,4 @@
-import { Gate, type LogEntry } from "@aurae/domain/observe";
+import { Gate, type LogEntry, type LoggedRun } from "@aurae/domain/observe";
 import type { LinuxSetting } from "./linux-setting.ts";
 import { executableName, type WatchedCell } from "./watched-cell.ts";
 
@@ -12,7 +12,7 @@ export async function textOf(
   const query = { follow: false, sinceNs: 0n, tail: undefined };
   const channels = new Set(["stdout", "stderr"] as const);
   const { signal } = new AbortController();
-  const entries = setting.logs.read(key, { ...query, channels }, Gate.opened(), signal);
+  const entries = setting.logs.read(key, { ...query, channels }, writtenBy(Gate.opened()), signal);
   return (await Array.fromAsync(entries)).map(textOfEntry);
 }
 
@@ -36,9 +36,15 @@ export async function* linesOf(
   const query = { follow: true, sinceNs: 0n, tail: undefined };
   const channels = new Set(["stdout"] as const);
   const signal = AbortSignal.timeout(20_000);
-  for await (const entry of setting.logs.read(key, { ...query, channels }, new Gate(), signal)) {
+  const logged = writtenBy(new Gate());
+  for await (const entry of setting.logs.read(key, { ...query, channels }, logged, signal)) {
     yield textOfEntry(entry);
   }
+}
+
+/** A run that has dropped nothing. */
+export function writtenBy(logComplete: Gate): LoggedRun {
+  return { logComplete, linesDropped: 0n };
 }
 
 export function textOfEntry(entry: LogEntry): string | undefined {

@@ -186,7 +186,7 @@ ssize_t log_read(struct log *log, struct stream *stream, bool is_stderr)
 	stream->held = (uint32_t)(end - at);
 	memcpy(stream->line, at, stream->held);
 	flush(log);
-	if (flooded && n < READ_SIZE) {
+	if (n == 0 || (flooded && n < READ_SIZE)) {
 		give_back(input, sizeof(input));
 		give_back(output, sizeof(output));
 	}

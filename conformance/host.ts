@@ -45,7 +45,9 @@ export function isVersion2(controller: string): boolean {
 export function pidsOf(daemon: Place, cell: string, executable: string): readonly number[] {
   const [directory] = cgroupsOf(daemon, cell);
   if (directory === undefined) return [];
-  const text = readFileSync(`${directory}/x-${executable}/cgroup.procs`, "utf8");
+  const file = `${directory}/x-${executable}/cgroup.procs`;
+  if (!existsSync(file)) return [];
+  const text = readFileSync(file, "utf8");
   return text.split("\n").filter(Boolean).map(Number);
 }
 

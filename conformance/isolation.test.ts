@@ -4,6 +4,7 @@ import { hostname } from "node:os";
 import { after, before, test } from "node:test";
 import { WireClient } from "./client.ts";
 import { type Daemon, needsRoot, startDaemon } from "./daemon.ts";
+import { mounts } from "./host.ts";
 
 /** What a process in a cell has, and has not; seen from inside, by root of the cell. */
 
@@ -101,6 +102,23 @@ test("a user in a cell has no capability at all", { skip: needsRoot }, async () 
   );
 
   assert.deepEqual(lines, ["65534", "CapEff: 0000000000000000"]);
+});
+
+test("what is mounted for a cell is not mounted on the host (fault 102)", {
+  skip: needsRoot,
+}, async () => {
+  const before = mounts();
+  await client.allocate({ name: "mounts" });
+
+  const { lines } = await client.run("mounts", "cat /proc/self/mountinfo");
+
+  assert.equal(mounts(), before);
+  const procs = lines.filter((line) => line.includes(" - proc "));
+  assert.ok(procs.length > before.split("\n").filter((line) => line.includes(" - proc ")).length);
+  assert.ok(
+    lines.every((line) => !line.includes(" shared:")),
+    "nothing of it comes back",
+  );
 });
 
 test("a cell shares what it asks to share", { skip: needsRoot }, async () => {

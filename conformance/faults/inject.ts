@@ -43,8 +43,10 @@ async function trace<Value>(
     await once(lines, "line");
     return await during();
   } finally {
-    lines.resume();
-    strace.kill("SIGTERM");
+    // What the process died of ends strace, and its lines, too.
+    strace.stderr.resume();
+    // Asked to leave a process that has just died, it waits for ever; killed, it lets go all the same.
+    strace.kill(fault.includes("signal=SIGKILL") ? "SIGKILL" : "SIGTERM");
     await ended;
   }
 }

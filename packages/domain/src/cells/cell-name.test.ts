@@ -57,7 +57,7 @@ for (const text of [
   });
 }
 
-test("parseCellName() returns its text unchanged or refuses it", () => {
+test("parseCellName() returns its text unchanged or refuses it (fault 73)", () => {
   const part = fc.constantFrom(
     "..",
     "/",

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
+import { existsSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { test } from "node:test";
 import { Observe } from "@aurae/api/observe";
@@ -57,7 +58,7 @@ test("a daemon that is killed loses nothing: pid, lines and the end are there fo
   assert.deepEqual(await linesOf(client), ["before", "after"]);
 });
 
-test("a daemon that is asked to end leaves its cells, and the next one has them", {
+test("a daemon that is asked to end leaves its cells, and the next one has them (fault 13)", {
   skip: needsRoot,
 }, async () => {
   await using first = await startDaemon({ cellsStay: true });
@@ -76,6 +77,19 @@ test("a daemon that is asked to end leaves its cells, and the next one has them"
   );
   const stopped = await client.call(CellService.method.stop, word);
   assert.equal(stopped.end?.reason, EndReason.ABORTED);
+});
+
+test("a daemon with --free-on-exit ends its cells when it is asked to end (fault 13)", {
+  skip: needsRoot,
+}, async () => {
+  await using daemon = await startDaemon();
+  const { pid } = await startTalker(daemon);
+
+  process.kill(daemon.pid, "SIGTERM");
+  await daemon.ended;
+
+  assert.equal(existsSync(`/proc/${pid}`), false);
+  assert.deepEqual(cgroupsOf(daemon, "stays"), []);
 });
 
 test("a second daemon on the same directories is refused, and the first is unharmed (fault 17)", {

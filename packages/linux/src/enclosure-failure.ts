@@ -34,6 +34,9 @@ export function notLive(what: string, cell: string, state: EnclosureState, why: 
   }
 }
 
+/** Why a cell has failed that somebody else has taken the cgroups of. */
+export const cgroupsRemoved = "its cgroups were removed from outside";
+
 /** Why a cell has failed whose supervisor is there, but cannot be spoken with. */
 export function describeSilence(why: string): string {
   return `its supervisor does not answer: ${why}`;

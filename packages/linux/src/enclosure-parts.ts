@@ -12,6 +12,8 @@ export interface EnclosureParts {
   readonly name: CellName;
   readonly directory: CellDirectory;
   readonly cgroups: CellCgroups;
+  /** See {@link Cgroups.changedLimits}. */
+  readonly changedLimits: () => readonly string[] | undefined;
   readonly catalog: LogCatalog;
   readonly disk: StateDisk;
   readonly spare: SpareDescriptors;

@@ -10,6 +10,7 @@ import type {
 import { failpoint } from "@aurae/domain/failpoints";
 import { askToStart } from "./ask-to-start.ts";
 import {
+  cgroupsRemoved,
   describeSilence,
   type EnclosureState,
   explain,
@@ -107,6 +108,13 @@ export class LinuxEnclosure implements Enclosure, SupervisorWatcher {
     return task;
   }
 
+  changedLimits(): readonly string[] {
+    if (this.#state !== "live") return [];
+    const changed = this.#parts.changedLimits();
+    if (changed === undefined) this.#fail(cgroupsRemoved);
+    return changed ?? [];
+  }
+
   async stop(run: number, graceMs: number, mark?: RequestMark): Promise<void> {
     this.#marks.stopping(run, graceMs, mark);
     const what = `Cannot stop run ${run} in cell "${this.name}"`;
@@ -192,6 +200,8 @@ export class LinuxEnclosure implements Enclosure, SupervisorWatcher {
       failpoint("start.6.recorded");
       return started;
     } catch (cause) {
+      // Whatever it says itself, it is no wonder when they are gone.
+      this.changedLimits();
       await this.#runs.forget(run, spec.name);
       directory.removeSpec(run);
       throw explain(what, cause, this.#supervisor);

@@ -8,6 +8,7 @@ import {
   type CellName,
   type EncloseRequest,
   type Enclosure,
+  type Limits,
   leafOf,
   namespaceKinds,
 } from "@aurae/domain/cells";
@@ -155,7 +156,7 @@ export class LinuxHost implements CellHost, AsyncDisposable {
       requests: this.requests,
       keptRuns: this.#options.logs.keptRuns,
       endTimeoutMs: this.#options.endTimeoutMs ?? 10_000,
-      partsOf: (id, file) => this.#partsOf(id, file.name, wantsCpuset(file.spec.limits)),
+      partsOf: (id, file) => this.#partsOf(id, file.name, file.spec.limits),
       addressOf: (parts, enclosure) => this.#addressOf(parts, enclosure),
       supervisorOf: (id) => (watcher) => this.#addressOf(this.#unnamed(id), watcher),
     });
@@ -197,7 +198,7 @@ export class LinuxHost implements CellHost, AsyncDisposable {
     const { name, spec, mark } = request;
     const { catalog } = this.#options.logs;
     const id = randomBytes(8).toString("hex");
-    const parts = this.#partsOf(id, name, wantsCpuset(spec.limits));
+    const parts = this.#partsOf(id, name, spec.limits);
     // Registered before each step: a step that failed half-way is undone as well.
     undo.defer(() => this.#spare.lend(() => parts.directory.remove()));
     this.#disk.write(() => parts.directory.make({ name, spec, bootId: this.#bootId, mark }));
@@ -230,13 +231,14 @@ export class LinuxHost implements CellHost, AsyncDisposable {
     };
   }
 
-  #partsOf(id: string, name: CellName, asksForCpuset: boolean): EnclosureParts {
+  #partsOf(id: string, name: CellName, limits: Limits): EnclosureParts {
     const { catalog, keptRuns } = this.#options.logs;
     return {
       id,
       name,
       directory: new CellDirectory(join(this.#cellsDir, id), keptRuns),
-      cgroups: this.#cgroups.open(name, asksForCpuset),
+      cgroups: this.#cgroups.open(name, wantsCpuset(limits)),
+      changedLimits: () => this.#cgroups.changedLimits(name, limits),
       catalog,
       killTimeoutMs: this.#options.killTimeoutMs ?? 10_000,
       disk: this.#disk,

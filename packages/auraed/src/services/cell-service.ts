@@ -77,7 +77,10 @@ export function cellService(cells: Cells): ServiceImpl<typeof CellService> {
       const violations = new Violations();
       const name = request.cellName === "" ? undefined : takeCellName(request.cellName, violations);
       violations.throwIfAny("list cells");
-      return { cells: cells.list(name).map((cell) => toCellStatus(cell, cells.cgroupV2)) };
+      // Of one cell the kernel is asked; of all that would be thousands of files to read.
+      const changedLimits = name === undefined ? [] : cells.get(name).changedLimits();
+      const listed = cells.list(name).map((cell) => toCellStatus(cell, cells.cgroupV2));
+      return { cells: listed.map((cell) => ({ ...cell, changedLimits: [...changedLimits] })) };
     },
 
     async wait(request, { signal }) {

@@ -171,6 +171,11 @@ export class Cell {
     }
   }
 
+  /** What of its limits somebody else has changed. The look itself may find that it has failed. */
+  changedLimits(): readonly string[] {
+    return this.#state.kind === "allocated" ? this.#state.enclosure.changedLimits() : [];
+  }
+
   /** Its enclosure, if something may be put inside. */
   requireAllocated(action: string): Enclosure {
     if (this.#state.kind === "allocated") return this.#state.enclosure;

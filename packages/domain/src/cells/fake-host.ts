@@ -79,6 +79,8 @@ export class FakeEnclosure implements Enclosure {
   readonly id: string;
   /** Those that end() was given. */
   readonly graces: number[] = [];
+  /** What somebody else did to its limits. */
+  changed: readonly string[] = [];
   /** Whether the next daemon would end it. */
   isMarkedEnding = false;
   readonly #host: FakeHost;
@@ -126,6 +128,10 @@ export class FakeEnclosure implements Enclosure {
     if (command === "exit")
       queueMicrotask(() => this.#finish(run, { reason: "exited", exitCode: Number(code) }));
     return started;
+  }
+
+  changedLimits(): readonly string[] {
+    return this.changed;
   }
 
   async stop(run: number, _graceMs: number, mark?: RequestMark): Promise<void> {

@@ -58,6 +58,12 @@ export interface Enclosure {
   start(run: number, spec: ExecutableSpec, mark?: RequestMark): Promise<StartedRun>;
 
   /**
+   * What of the limits does not hold any more since somebody else changed it, a sentence each, as
+   * looked at now. When all that limits the cell is gone, the watcher is told that it failed.
+   */
+  changedLimits(): readonly string[];
+
+  /**
    * End every process of a run: SIGTERM, after the grace SIGKILL. Resolves when none is left and
    * what it wrote is in its log; the watcher has been told before. Fine for a run that has ended.
    * A second call while the first waits can only shorten the grace; both resolve at the end.

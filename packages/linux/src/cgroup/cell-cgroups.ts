@@ -83,7 +83,9 @@ export class CellCgroups {
       }
     } catch (cause) {
       this.removeExecutable(name);
-      throw cause;
+      if (errnoOf(cause) !== "ENOENT") throw cause;
+      const message = `Cannot make ${leaf}: the cgroups of the cell were removed from outside`;
+      throw new Failure("wrong-state", "CELL_FAILED", message, { cause });
     }
   }
 

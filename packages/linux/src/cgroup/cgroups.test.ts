@@ -14,7 +14,7 @@ import { findHierarchies, type KernelPaths } from "./hierarchy.ts";
 const paths: KernelPaths = { mountinfo: "/proc/mountinfo", ownCgroups: "/proc/cgroup" };
 const limits: Limits = { pidsMax: 64, cpuShares: 512, memoryMaxBytes: 10_000_000n };
 
-test("make() limits a cell on version 1, and says so", () => {
+test("make() limits a cell on version 1, and says so (fault 22)", () => {
   const { files, cgroups } = hostOfV1();
 
   cgroups.make(cellName("web"), limits);
@@ -26,7 +26,7 @@ test("make() limits a cell on version 1, and says so", () => {
   assert.ok(files.exists("/cg/freezer/aurae/node/c-web/_init"));
 });
 
-test("make() limits a cell on version 2, and says so", () => {
+test("make() limits a cell on version 2, and says so (fault 22)", () => {
   const { files, cgroups } = hostOfV2();
 
   cgroups.make(cellName("web"), limits);
@@ -37,7 +37,7 @@ test("make() limits a cell on version 2, and says so", () => {
   assert.equal(files.read("/cg/aurae/node/c-web/pids.max"), "64");
 });
 
-test("make() uses version 1 for what is mounted so on a hybrid host, and both for the cell", () => {
+test("make() uses version 1 for what is mounted so on a hybrid host, and both for the cell (fault 22)", () => {
   const { files, cgroups } = hybridHost();
 
   const { hierarchies } = cgroups.make(cellName("web"), limits);
@@ -120,7 +120,7 @@ test("make() switches cpuset on along the way of version 2, for a cell that asks
   assert.equal(files.read("/cg/aurae/node/c-team/c-web/cpuset.cpus"), "0,1");
 });
 
-test("make() refuses a limit whose controller is missing, before anything of the cell is made", () => {
+test("make() refuses a limit whose controller is missing, before anything of the cell is made (fault 22)", () => {
   const files = new FakeCgroupFiles();
   files.mountV2("/cg", "cpu", "pids");
   const cgroups = open(files, "30 1 0:9 / /cg rw - cgroup2 cgroup2 rw");

@@ -3,6 +3,7 @@ import type { CellName, Limits } from "@aurae/domain/cells";
 import { failpoint } from "@aurae/domain/failpoints";
 import { CellCgroups } from "./cell-cgroups.ts";
 import type { CgroupFiles } from "./cgroup-files.ts";
+import { findChangedLimits } from "./changed-limits.ts";
 import { wantsCpuset } from "./cpuset.ts";
 import { directoriesIn, ensureDirectory, removeIfEmpty, removeWhenEmpty } from "./directories.ts";
 import { fillCpuset, inheritCpusets } from "./empty-cpuset.ts";
@@ -104,6 +105,18 @@ export class Cgroups {
       cgroups.tryRemove();
       throw cause;
     }
+  }
+
+  /** What of the limits of a cell does not hold any more; undefined when its cgroups are gone. */
+  changedLimits(cell: CellName, limits: Limits): readonly string[] | undefined {
+    const writes = planLimits(limits, (controller) => this.#versionOf(controller));
+    const placed = writes.map((write) => ({
+      write,
+      directory: this.#cellDirectory(write.controller, cell),
+    }));
+    const { hierarchies } = this.open(cell, wantsCpuset(limits));
+    const directories = hierarchies.map(({ directory }) => directory);
+    return findChangedLimits(this.#files, directories, placed);
   }
 
   /** The directories of a cell that has been made before. */

@@ -1,7 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { Gate } from "@aurae/domain/observe";
-import { nextTurn } from "./testing/leak-oracle.ts";
 import { skipWithoutKernel as skip, warmSetting } from "./testing/linux-setting.ts";
 import { firstLine, textOf, textOfEntry, writtenBy } from "./testing/log-text.ts";
 import { WatchedCell } from "./testing/watched-cell.ts";
@@ -36,21 +35,6 @@ test("a run sees exactly the environment, directory and identity that were asked
   assert.ok(lines.includes("A=b c") && lines.includes("HOME=/"));
   // 0, 1, 2, and the one that ls has on the directory.
   assert.deepEqual(lines.slice(-5), ["/usr", "65534", "65534", "team-web", "4"]);
-  await cell.enclosure.end(0);
-});
-
-test("stop() ends the whole tree of a run that ignores SIGTERM (fault 38)", { skip }, async () => {
-  await using setting = await warmSetting();
-  const cell = await WatchedCell.allocate(setting.host, "web");
-  await cell.start(1, "trap '' TERM; (setsid sleep 1000 &); echo ready; sleep 1000");
-  assert.equal(await firstLine(setting, cell, 1), "ready");
-
-  await cell.enclosure.stop(1, 50);
-
-  const { end } = await cell.closed(1);
-  assert.deepEqual([end?.reason, end?.signal], ["aborted", 9]);
-  await nextTurn();
-  assert.equal(setting.readLimit("web/x-main", "pids.current"), undefined);
   await cell.enclosure.end(0);
 });
 

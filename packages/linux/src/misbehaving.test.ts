@@ -91,6 +91,21 @@ test("a fork bomb is held at the limit, other cells answer, stop() and end() end
   await assertNothingLeft(setting, before);
 });
 
+test("stop() ends the whole tree of a run that ignores SIGTERM (fault 38)", { skip }, async () => {
+  await using setting = await warmSetting();
+  const cell = await WatchedCell.allocate(setting.host, "web");
+  await cell.start(1, "trap '' TERM; (setsid sleep 1000 &); echo ready; sleep 1000");
+  assert.equal(await firstLine(setting, cell, 1), "ready");
+
+  await cell.enclosure.stop(1, 50);
+
+  const { end } = await cell.closed(1);
+  assert.deepEqual([end?.reason, end?.signal], ["aborted", 9]);
+  await nextTurn();
+  assert.equal(setting.readLimit("web/x-main", "pids.current"), undefined);
+  await cell.enclosure.end(0);
+});
+
 test("stop() ends a run that is stopped (fault 39)", { skip }, async () => {
   await using setting = await warmSetting();
   const cell = await WatchedCell.allocate(setting.host, "web");

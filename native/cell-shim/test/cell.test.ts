@@ -49,7 +49,7 @@ suite("cells", { skip }, () => {
     await cell[Symbol.asyncDispose]();
   });
 
-  test("root in a cell can neither trace its init nor write to its cgroups", async () => {
+  test("root in a cell can neither trace its init nor write to its cgroups (fault 47)", async () => {
     await using cell = await Cell.open(node());
 
     const { run } = await cell.sh(
@@ -99,7 +99,7 @@ suite("cells", { skip }, () => {
     );
   });
 
-  test("an init that dies takes the runs along, and START is refused from then on", async () => {
+  test("an init that dies takes the runs along, and START is refused from then on (fault 10)", async () => {
     await using cell = await Cell.open(node());
     const { run } = await cell.sh("a", "sleep 100");
 
@@ -115,7 +115,7 @@ suite("cells", { skip }, () => {
     assert.deepEqual([state.i32(), state.u64() > 0n, state.i32()], [cell.supervisor, true, 0]);
   });
 
-  test("a supervisor that is killed takes the whole cell along", async () => {
+  test("a supervisor that is killed takes the whole cell along (fault 8)", async () => {
     const cell = await Cell.open(node());
     const { pid } = await cell.sh("a", "sleep 100");
 

@@ -4,7 +4,7 @@
  *   misbehave orphans COUNT   leave COUNT orphans in all, 500 at a time; exit 7 when each could be made
  *   misbehave bomb            fork, in every process, for ever
  *   misbehave daemon          leave a daemon with a session and a family of its own, and exit
- *   misbehave runaway         have four lines of processes that are never twice the same
+ *   misbehave runaway         have lines of processes that are never twice the same, and none of which stays ended
  *   misbehave raise SIGNAL    end by a signal, with a core where that makes one; exit 200 if it does not
  *   misbehave take-pid PID    have a child with just this pid, until stdin ends; say how it ended
  */
@@ -16,6 +16,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
@@ -23,9 +24,11 @@
 #include <time.h>
 #include <unistd.h>
 
-#define BATCH 500
-#define TRIES 1000000
-#define LIFE  30 /* seconds */
+#define BATCH  500
+#define TRIES  1000000
+#define LIFE   30 /* seconds */
+#define LINES  6
+#define MISSED 50
 
 /* Say that it is done, for who reads along. */
 static void say(const char *word)
@@ -149,18 +152,46 @@ static int daemonize(void)
 		pause();
 }
 
-/* Each process makes the next and ends: a pid that is read is gone when it is used. */
-static _Noreturn void runaway(void)
+/*
+ * Each process makes the next and ends: a pid that is read is gone when it is used. And a line that has
+ * ended is begun anew by the one beside it: either all end at once, or none does.
+ */
+static _Noreturn void run_away(volatile unsigned *beats, int line)
 {
+	unsigned seen = 0;
+	int missed = 0;
+
+	while (!is_late()) {
+		int beside = (line + 1) % LINES;
+
+		beats[line]++;
+		missed = beats[beside] == seen ? missed + 1 : 0;
+		seen = beats[beside];
+		if (missed == MISSED && fork() == 0) {
+			line = beside;
+			missed = 0;
+		}
+		if (fork() > 0)
+			break;
+	}
+	_exit(0);
+}
+
+static int runaway(void)
+{
+	volatile unsigned *beats = mmap(NULL, LINES * sizeof(*beats), PROT_READ | PROT_WRITE,
+					MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+
+	if (beats == MAP_FAILED)
+		return 1;
 	signal(SIGTERM, SIG_IGN);
-	for (int line = 0; line < 4; line++)
+	for (int line = 0; line < LINES; line++)
 		if (fork() == 0)
-			for (;;)
-				if (is_late() || fork() > 0)
-					_exit(0);
+			run_away(beats, line);
 	say("ready");
-	for (;;)
-		pause();
+	while (!is_late())
+		sleep(1);
+	return 0;
 }
 
 static int end_by(int number)
@@ -216,7 +247,7 @@ int main(int argc, char **argv)
 	if (strcmp(what, "daemon") == 0)
 		return daemonize();
 	if (strcmp(what, "runaway") == 0)
-		runaway();
+		return runaway();
 	if (strcmp(what, "raise") == 0)
 		return end_by(number);
 	if (strcmp(what, "take-pid") == 0)

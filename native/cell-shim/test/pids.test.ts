@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { spawn } from "node:child_process";
+import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
@@ -11,18 +11,30 @@ const program = join(build, "misbehave");
 const all = flag.exited | flag.empty | flag.closed;
 const aborted = 5;
 
-/** A process that has a pid which another had; `fate()` ends it, and tells what came to it before. */
-async function takePid(pid: number): Promise<{ fate: () => Promise<string> }> {
-  const taker = spawn(program, ["take-pid", `${pid}`]);
-  assert.equal(await firstOutput(taker), "ready\n");
-  return {
-    fate: async () => {
-      taker.stdin.end();
-      const told = await firstOutput(taker);
-      if (taker.exitCode === null) await once(taker, "exit");
-      return told;
-    },
-  };
+/** A process that has a pid which another had. */
+class Taker implements AsyncDisposable {
+  readonly #program: ChildProcess;
+
+  private constructor(pid: number) {
+    this.#program = spawn(program, ["take-pid", `${pid}`]);
+  }
+
+  static async take(pid: number): Promise<Taker> {
+    const taker = new Taker(pid);
+    assert.equal(await firstOutput(taker.#program), "ready\n");
+    return taker;
+  }
+
+  /** End it, and tell what had come to it before. */
+  async fate(): Promise<string> {
+    this.#program.stdin?.end();
+    return firstOutput(this.#program);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#program.stdin?.end();
+    if (this.#program.exitCode === null) await once(this.#program, "exit");
+  }
 }
 
 suite("pids", { skip }, () => {
@@ -39,7 +51,7 @@ suite("pids", { skip }, () => {
       await cell.says("a", run, "up");
       await cell.connection.run(run, flag.exited);
       while (isAlive(pid)) await turn();
-      const other = await takePid(pid);
+      await using other = await Taker.take(pid);
 
       const signal = await cell.connection.ask(type.signal, new Writer().u64(run).u32(9).bytes());
       const stop = await cell.stop(run, 0);
@@ -68,7 +80,9 @@ suite("pids", { skip }, () => {
         const end = await cell.end(20);
 
         assert.deepEqual([stop.type, members, end.type], [type.stopped, "", type.ended]);
-        for (const { run } of [one, two])
-          assert.equal((await cell.connection.run(run, all)).reason, aborted);
+        for (const { run } of [one, two]) {
+          const { how, status, reason } = await cell.connection.run(run, all);
+          assert.deepEqual([how, status, reason], [2, 9, aborted]);
+        }
       });
 });

@@ -41,7 +41,7 @@ suite("stopping", { skip }, () => {
     assert.equal((await cell.connection.run(run, all)).reason, reason.aborted);
   });
 
-  test("STOP kills what ignores SIGTERM when the grace has passed", async () => {
+  test("STOP kills what ignores SIGTERM when the grace has passed (fault 38)", async () => {
     await using cell = await Cell.open(node());
     const { run } = await cell.sh("a", "trap '' TERM; echo up; while :; do sleep 1; done");
     await cell.says("a", run, "up");
@@ -63,7 +63,7 @@ suite("stopping", { skip }, () => {
     assert.equal(second.type, type.stopped);
   });
 
-  test("a daemonised child outlives its parent, holds the log open, and ends with STOP", async () => {
+  test("a daemonised child outlives its parent, holds the log open, and ends with STOP (fault 41)", async () => {
     await using cell = await Cell.open(node());
     const { run } = await cell.sh("a", "setsid sleep 100 & exit 0");
     const exit = await cell.connection.run(run, flag.exited);

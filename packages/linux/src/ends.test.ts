@@ -1,11 +1,13 @@
 import assert from "node:assert/strict";
-import { mkdtempSync, readFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
-import { settledCensus } from "./testing/leak-oracle.ts";
+import { Cells } from "@aurae/domain/cells";
+import { readRecordFile } from "./shim/record.ts";
+import { assertNothingLeft, nextTurn, settledCensus } from "./testing/leak-oracle.ts";
 import { skipWithoutKernel as skip, warmSetting } from "./testing/linux-setting.ts";
 import { misbehave } from "./testing/misbehave.ts";
-import { executableName, WatchedCell } from "./testing/watched-cell.ts";
+import { cellName, executableName, program, WatchedCell } from "./testing/watched-cell.ts";
 
 /** What raises a signal leaves with this when it lives on. */
 const survived = 200;
@@ -61,28 +63,53 @@ test("every signal that ends a run is told, with the core it left (fault 43)", {
   await cell.enclosure.end(0);
 });
 
-test("runs that end before start() has answered are started, then ended (fault 44)", {
+test("Start of what ends before it has answered tells its pid, and then its end (fault 44)", {
   skip,
 }, async () => {
   await using setting = await warmSetting();
-  const cell = await WatchedCell.allocate(setting.host, "web", { limits: { pidsMax: 1000 } });
   const before = await settledCensus(setting);
-  const numbers = Array.from({ length: 250 }, (_, index) => index + 1);
+  const cells = new Cells(setting.host);
+  const web = cellName("web");
+  const { signal } = new AbortController();
+  const spec = { limits: { pidsMax: 1000 }, shared: new Set<never>(), labels: new Map() };
+  await cells.allocate(web, spec, signal);
+  const names = Array.from({ length: 250 }, (_, index) => executableName(`e${index}`));
 
   const started = await Promise.all(
-    numbers.map((run) =>
-      cell.start(run, "/bin/true", { name: executableName(`e${run}`), noShell: true }),
-    ),
+    names.map((name) => cells.start(web, program("/bin/true", { name, noShell: true }), signal)),
   );
-  const ends = await Promise.all(numbers.map((run) => cell.closed(run)));
+  const waits = names.map((name) => cells.wait(web, name, undefined, signal));
+  const ended = (await Promise.all(waits)).flat().map(({ state }) => state);
 
   assert.deepEqual(
-    ends.map(({ pid, end }) => [pid, end?.reason, end?.exitCode]),
-    started.map(({ pid }) => [pid, "exited", 0]),
+    ended.map((state) => state.kind === "ended" && [state.pid, state.end.exitCode]),
+    started.map(({ pid }) => [pid, 0]),
   );
-  const after = await settledCensus(setting);
-  assert.deepEqual([after.cgroups, after.processes], [before.cgroups, before.processes]);
-  await cell.enclosure.end(0);
+  await cells.free(web, 0, signal);
+  await assertNothingLeft(setting, before);
+});
+
+test("Start whose answer comes together with the end forgets neither (fault 44)", {
+  skip,
+}, async () => {
+  await using setting = await warmSetting();
+  const cells = new Cells(setting.host);
+  const web = cellName("web");
+  const { signal } = new AbortController();
+  const spec = { limits: { pidsMax: 64 }, shared: new Set<never>(), labels: new Map() };
+  const { enclosure } = await cells.allocate(web, spec, signal);
+  const starting = cells.start(web, program("exit 5"), signal);
+  await nextTurn(); // It has been asked for.
+  // Nothing is read meanwhile: what the supervisor says of both is there when we look again.
+  const record = join(setting.runtimeDir, "cells", enclosure?.id ?? "", "runs/1");
+  while (!hasEnded(record)) statSync(setting.runtimeDir);
+  while (setting.readLimit("web/x-main", "cgroup.procs") !== "") statSync(setting.runtimeDir);
+  const { pid } = await starting;
+
+  const [run] = await cells.wait(web, executableName("main"), undefined, signal);
+  const ended = run?.state.kind === "ended" ? run.state : undefined;
+  assert.deepEqual([ended?.pid, ended?.end.exitCode], [pid, 5]);
+  await cells.free(web, 0, signal);
 });
 
 /** Whether a core goes into a file here, and may: core(5). */
@@ -90,4 +117,13 @@ function canWriteCores(): boolean {
   const pattern = readFileSync("/proc/sys/kernel/core_pattern", "utf8");
   const limits = readFileSync("/proc/self/limits", "utf8");
   return !/^[|@]/.test(pattern) && !/^Max core file size +\S+ +0 /m.test(limits);
+}
+
+/** Whether a record tells an end; one that is being written tells nothing yet. */
+function hasEnded(record: string): boolean {
+  try {
+    return readRecordFile(readFileSync(record)).end !== undefined;
+  } catch {
+    return false;
+  }
 }

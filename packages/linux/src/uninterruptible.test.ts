@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { Cells } from "@aurae/domain/cells";
+import { Failure } from "@aurae/domain/errors";
 import { FrozenProcess, skipWithoutFreezer as skip } from "./testing/frozen-process.ts";
 import { hasReason } from "./testing/has-reason.ts";
 import { assertNothingLeft, settledCensus } from "./testing/leak-oracle.ts";
@@ -40,8 +41,8 @@ test("Stop of an uninterruptible process names it; it is stopping, and ends when
 
   const [run] = await cells.wait(web, main, undefined, signal);
   assert.equal(run?.state.kind === "ended" && run.state.end.reason, "aborted");
-  assert.equal((await cells.stop(web, main, 0, signal)).reason, "aborted");
-  for (const name of [web, other]) await cells.free(name, 0, signal);
+  assert.equal((await atLast(() => cells.stop(web, main, 0, signal))).reason, "aborted");
+  for (const name of [web, other]) await atLast(() => cells.free(name, 0, signal));
 });
 
 test("Free of an uninterruptible process names it, and Free again finds it gone (fault 40)", {
@@ -61,7 +62,7 @@ test("Free of an uninterruptible process names it, and Free again finds it gone 
     assert.match(state.kind === "failed" ? state.why : state.kind, /uninterruptible \(state D\)/);
   }
 
-  await cells.free(team, 0, signal);
+  await atLast(() => cells.free(team, 0, signal));
   await assertNothingLeft(setting, before);
 });
 
@@ -80,9 +81,21 @@ test("Stop that its supervisor does not carry out says so, and what lives on", {
 
   await assert.rejects(stopped, { kind: "unavailable", message: new RegExp(`live on: ${pid}$`) });
   process.kill(supervisor, "SIGCONT");
-  assert.equal((await cells.stop(web, main, 0, signal)).reason, "aborted");
-  await cells.free(web, 0, signal);
+  assert.equal((await atLast(() => cells.stop(web, main, 0, signal))).reason, "aborted");
+  await atLast(() => cells.free(web, 0, signal));
 });
+
+/** Ask again while the machine is slower than the short time that these tests give it. */
+async function atLast<Answer>(ask: () => Promise<Answer>): Promise<Answer> {
+  for (;;) {
+    try {
+      return await ask();
+    } catch (cause) {
+      if (!(cause instanceof Failure && ["unavailable", "too-slow"].includes(cause.kind)))
+        throw cause;
+    }
+  }
+}
 
 function exitCodeOf(runs: Awaited<ReturnType<Cells["wait"]>>): number | undefined {
   const [state] = runs.map((run) => run.state);

@@ -103,7 +103,7 @@ test("findByName() finds an earlier run as long as its log is kept", (t) => {
   assert.equal(catalog.findByName("web" as never, "main" as never, 1), undefined);
 });
 
-test("a new catalog knows what the old one knew, but no pids of another boot", async (t) => {
+test("a new catalog knows what the old one knew, but no pids of another boot (fault 60)", async (t) => {
   const { catalog, directory } = createCatalog(t);
   catalog.cellAllocated(one, "web" as never);
   catalog.runStarted(one, run(1, "main", 42, 10n));

@@ -164,8 +164,10 @@ export class LinuxEnclosure implements Enclosure, SupervisorWatcher {
   }
 
   initDied(how: number, status: number): void {
-    const words = how === 2 ? `was killed by signal ${status}` : `exited with ${status}`;
-    this.#fail(`its init ${words}`);
+    const killed = this.#parts.cgroups.initIsOutOfMemory
+      ? "was killed: the cell was out of memory"
+      : `was killed by signal ${status}`;
+    this.#fail(`its init ${how === 2 ? killed : `exited with ${status}`}`);
   }
 
   lost(): void {

@@ -62,6 +62,16 @@ export class CellCgroups {
     }
   }
 
+  /** Whether the kernel killed the cell's init for want of memory: it counts that where the victim was. */
+  get initIsOutOfMemory(): boolean {
+    const counters = this.#places.flatMap(({ directory }) => [
+      join(directory, initDirectory, "memory.oom_control"),
+      join(directory, initDirectory, "memory.events"),
+    ]);
+    const counted = counters.find((path) => this.#files.exists(path));
+    return counted !== undefined && /^oom_kill [1-9]/m.test(this.#files.read(counted));
+  }
+
   /** Have the kernel count for each executable. Possible once the cell's init sits in its leaf. */
   countExecutables(): void {
     for (const { hierarchy, directory } of this.#places) {

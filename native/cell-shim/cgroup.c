@@ -70,7 +70,7 @@ bool text_value(const char *text, const char *key, uint64_t *value)
 {
 	size_t length = strlen(key);
 
-	for (const char *line = text; line; line = strchr(line, '\n'), line += line != NULL) {
+	for (const char *line = text; line; line = strchr(line, '\n'), line = line ? line + 1 : 0) {
 		const char *digits = line + length + (length > 0);
 
 		if (strncmp(line, key, length) != 0 || (length > 0 && line[length] != ' '))

@@ -237,7 +237,8 @@ static _Noreturn void start(char **argv)
 
 int main(int argc, char **argv)
 {
-	if (argc < 2 || read(ORDER_FD, &order, sizeof(order)) != (ssize_t)sizeof(order))
+	if (argc < 2 || read(ORDER_FD, &order, sizeof(order)) != (ssize_t)sizeof(order) ||
+	    order.joins > order.tasks || order.tasks > FDS - TASKS)
 		return 1;
 	join(0, order.joins);
 	if (order.fds[PARENT] >= 0 && setns(order.fds[PARENT], CELL_NAMESPACES) < 0)

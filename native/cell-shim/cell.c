@@ -117,7 +117,8 @@ static int listen_for_callers(void)
 	if (fd < 0 || bind(fd, (struct sockaddr *)&name, sizeof(name)) < 0 ||
 	    fchmodat(cell.directory, "s.sock", 0600, 0) < 0 || listen(fd, 8) < 0)
 		return -1;
-	return control_listen(fd);
+	cell.listener = fd;
+	return watch(fd, EPOLLIN, LISTENER, 0);
 }
 
 /*

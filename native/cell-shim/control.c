@@ -19,7 +19,8 @@ static _Alignas(PAGE) uint8_t output[LARGEST];
 static size_t held; /* bytes in input: the beginning of a frame that has not come whole */
 static struct writer out;
 static bool greeted;
-static int control = -1, listener = -1;
+static int control = -1;
+static uint32_t refused; /* connections that were ended for what came on them */
 
 /* The connection has ended. Before there is a cell nobody could find us again. */
 static void hang_up(void)
@@ -136,10 +137,8 @@ static bool serve(uint16_t type, uint32_t request, struct reader *in)
 		(type == START ? start_run : cell_enclose)(request, in);
 		return !in->bad;
 	}
-	if (type == STOP || type == SIGNAL) {
-		run = take_u64(in);
-		number = take_u32(in);
-	}
+	if (type == STOP || type == SIGNAL)
+		run = take_u64(in), number = take_u32(in);
 	if (type == STOP || type == END)
 		grace = take_u32(in);
 	if (!take_end(in))
@@ -152,6 +151,7 @@ static bool serve(uint16_t type, uint32_t request, struct reader *in)
 	case STATE:
 		cell_state(answer(STATE_IS, request));
 		run_list(&out);
+		put_u32(&out, refused);
 		answered();
 		return true;
 	case END:
@@ -182,7 +182,9 @@ static ssize_t serve_next(struct reader in)
 /* Take in what D has sent and serve every frame that is whole. A bad one ends the connection. */
 static void hear(void)
 {
-	ssize_t n = recv(control, input + held, sizeof(input) - held, MSG_DONTWAIT);
+	struct iovec room = { input + held, sizeof(input) - held };
+	struct msghdr message = { .msg_iov = &room, .msg_iovlen = 1 };
+	ssize_t n = recvmsg(control, &message, MSG_DONTWAIT);
 	size_t at = 0, had;
 
 	if (n < 0 && (errno == EAGAIN || errno == EINTR))
@@ -192,11 +194,14 @@ static void hear(void)
 		return;
 	}
 	had = held += (size_t)n;
-	while ((n = serve_next((struct reader){ input + at, input + held, false })) > 0 &&
+	/* For descriptors there is no room: the kernel has closed those that came, and says so. */
+	if (message.msg_flags & MSG_CTRUNC)
+		n = -1;
+	while (n > 0 && (n = serve_next((struct reader){ input + at, input + held, false })) > 0 &&
 	       control >= 0)
 		at += (size_t)n;
 	if (n < 0)
-		hang_up();
+		refused++, hang_up();
 	if (control >= 0) {
 		held -= at;
 		memmove(input, input + at, held);
@@ -216,17 +221,10 @@ void control_adopt(int fd)
 		hang_up();
 }
 
-/* Listen on this socket for the D of tomorrow; returns 0 or -1. */
-int control_listen(int fd)
-{
-	listener = fd;
-	return watch(fd, EPOLLIN, LISTENER, 0);
-}
-
 /* An event of the connection, or of the socket. */
 void control_event(enum watched what)
 {
-	int caller = what == LISTENER ? accept4(listener, NULL, NULL, SOCK_CLOEXEC) : -1;
+	int caller = what == LISTENER ? accept4(cell.listener, NULL, NULL, SOCK_CLOEXEC) : -1;
 
 	if (caller >= 0) {
 		hang_up();

@@ -78,7 +78,7 @@ struct run {
 
 struct cell {
 	char id[17], boot[64];
-	int stage_program, directory, runs, logs, events;
+	int stage_program, directory, runs, logs, events, listener;
 	uint32_t groups;          /* hierarchies */
 	int v2, freezer, members; /* of them; -1: none. members: the one to look for processes in */
 	int group[MAX_HIERARCHIES]; /* descriptors of their directories */
@@ -103,7 +103,6 @@ int64_t clock_now(clockid_t clock);
 void give_back(void *memory, size_t size);
 
 /* control.c: the connection */
-int control_listen(int fd);
 void control_event(enum watched what);
 void control_adopt(int fd);
 struct writer *answer(uint16_t type, uint32_t request);

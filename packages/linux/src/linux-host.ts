@@ -33,6 +33,7 @@ import { toCloneFlags } from "./shim/clone-flags.ts";
 import { hangUp } from "./shim/hang-up.ts";
 import { Launcher } from "./shim/launcher.ts";
 import { type Enclose, type ProcessIdentity, protocolVersion } from "./shim/messages.ts";
+import { sayRefused } from "./shim/refused.ts";
 import { Supervisor, type SupervisorAddress, type SupervisorWatcher } from "./shim/supervisor.ts";
 import { SpareDescriptors } from "./spare-descriptors.ts";
 import { StateDisk } from "./state-disk.ts";
@@ -268,7 +269,8 @@ export class LinuxHost implements CellHost, AsyncDisposable {
     const hello = { version: protocolVersion, cellId: id, bootId: this.#bootId, build };
     const answerTimeoutMs = this.#options.answerTimeoutMs ?? 2000;
     const { socketPath } = directory;
-    return { cellName: name, socketPath, watcher, hello, answerTimeoutMs };
+    const refused = sayRefused(name, this.#options.warn);
+    return { cellName: name, socketPath, watcher, refused, hello, answerTimeoutMs };
   }
 }
 

@@ -53,6 +53,10 @@ export class ByteReader {
     return Array.from({ length: count }, () => read(this));
   }
 
+  get isAtEnd(): boolean {
+    return this.#at === this.#bytes.length;
+  }
+
   /** Nothing may be left over. */
   finish(): void {
     const left = this.#bytes.length - this.#at;

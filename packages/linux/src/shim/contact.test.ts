@@ -34,6 +34,7 @@ test("enclose() gives a program up that says nothing, as no supervisor (fault 12
     socketPath: path,
     hello,
     watcher: nobody,
+    refused: () => undefined,
     answerTimeoutMs: 20,
   };
 

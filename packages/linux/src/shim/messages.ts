@@ -59,6 +59,8 @@ export interface SupervisorState {
   readonly init: ProcessIdentity | undefined;
   /** Every run of which something is left to come. */
   readonly runs: readonly RunNews[];
+  /** Connections that it has ended for what came on them, since it was made. */
+  readonly refused: number;
 }
 
 export function encodeHello({ version, cellId, bootId, build }: Hello): Buffer {
@@ -162,8 +164,10 @@ export function readState(payload: Buffer): SupervisorState {
   const supervisor = { pid: reader.i32(), start: reader.u64() };
   const init = { pid: reader.i32(), start: reader.u64() };
   const runs = reader.list(readRun);
+  // A supervisor made before it counted says nothing here.
+  const refused = reader.isAtEnd ? 0 : reader.u32();
   reader.finish();
-  return { supervisor, init: init.pid === 0 ? undefined : init, runs };
+  return { supervisor, init: init.pid === 0 ? undefined : init, runs, refused };
 }
 
 export function readRunEvent(payload: Buffer): RunNews {

@@ -238,7 +238,7 @@ function addressOf(socketPath: string, heard: string[]): SupervisorAddress {
     lost: () => heard.push("lost"),
     silent: (why: string) => heard.push(`silent: ${why}`),
   };
-  return { cellName: "web", hello, socketPath, watcher, answerTimeoutMs: 20_000 };
+  return { cellName: "web", hello, socketPath, watcher, refused: () => undefined, answerTimeoutMs: 20_000 };
 }
 
 function socketPath(t: TestContext): string {

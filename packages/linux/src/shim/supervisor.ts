@@ -45,6 +45,8 @@ export interface SupervisorAddress {
   readonly hello: Hello;
   readonly socketPath: string;
   readonly watcher: SupervisorWatcher;
+  /** Told of the connections that it has refused, whenever it has said what runs. */
+  readonly refused: (count: number) => void;
   /** How long it may take to say what runs. */
   readonly answerTimeoutMs: number;
 }
@@ -256,11 +258,12 @@ export class Supervisor {
   }
 
   #connect(take: (state: SupervisorState) => void): Promise<SupervisorState> {
-    const { socketPath, answerTimeoutMs } = this.#address;
+    const { socketPath, answerTimeoutMs, refused } = this.#address;
     const open = (socket: Socket) => this.#open(socket);
     return askState(socketPath, answerTimeoutMs, open, (channel, state) => {
       this.#serveOver(channel);
       take(state);
+      refused(state.refused);
     });
   }
 

@@ -7,6 +7,8 @@ MAKEFLAGS += --no-print-directory
 
 include tools/debian-packages.mk
 
+SECONDS ?= 60
+
 # The project's own Node comes first, for npm too: run by an old one, npm chooses old versions.
 our_node := $(CURDIR)/tools/node/node_modules/.bin
 machine_path := $(subst $(our_node):,,$(PATH))
@@ -118,6 +120,11 @@ mutants: build ## plant each bug of conformance/mutants, and see that the tests 
 bench: build ## measure Start, Allocate, memory and restarts, beside the floor of the kernel
 	@node bench/bench.ts
 	@node bench/restart.ts
+
+.PHONY: fuzz
+fuzz: build ## feed every parser of the shim with what nobody sends: SECONDS=600
+	@tools/debian-packages.sh $(test_packages)
+	@$(MAKE) -s -C $(shim) fuzz SECONDS=$(SECONDS)
 
 ##@ Work
 

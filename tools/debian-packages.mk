@@ -7,7 +7,7 @@ build_packages += linux-libc-dev # the kernel's headers, which musl does not bri
 
 check_packages += clang-format   # the layout of the C files
 
-test_packages += clang                  # the shim compiles with both compilers
+test_packages += clang                  # the shim compiles with both compilers; libFuzzer
 test_packages += e2fsprogs              # a disk in a file, which a test lets fail
 test_packages += procps                 # ps looks at the processes of a cell
 test_packages += protobuf-compiler      # messages for the client of another implementation

@@ -60,7 +60,14 @@ async function findSupervisor(t: TestContext) {
     lost: () => undefined,
     silent: () => undefined,
   };
-  const address = { cellName: "web", hello, socketPath, watcher, refused: () => undefined, answerTimeoutMs: 20_000 };
+  const address = {
+    cellName: "web",
+    hello,
+    socketPath,
+    watcher,
+    refused: () => undefined,
+    answerTimeoutMs: 20_000,
+  };
   const finding = Supervisor.find(address, () => undefined);
   const state = new ByteWriter().i32(6).u64(6n).i32(7).u64(8n).u32(0).finish();
   peer.answer(await peer.take(types.state), types.stateIs, state);

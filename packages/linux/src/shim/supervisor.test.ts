@@ -35,6 +35,7 @@ test("find() learns what runs, and start() what started", async (t) => {
     supervisor: { pid: 6, start: 6n },
     init: { pid: 7, start: 8n },
     runs: [],
+    refused: 0, // It was made before supervisors counted.
   });
 });
 
@@ -238,7 +239,14 @@ function addressOf(socketPath: string, heard: string[]): SupervisorAddress {
     lost: () => heard.push("lost"),
     silent: (why: string) => heard.push(`silent: ${why}`),
   };
-  return { cellName: "web", hello, socketPath, watcher, refused: () => undefined, answerTimeoutMs: 20_000 };
+  return {
+    cellName: "web",
+    hello,
+    socketPath,
+    watcher,
+    refused: () => undefined,
+    answerTimeoutMs: 20_000,
+  };
 }
 
 function socketPath(t: TestContext): string {

@@ -89,9 +89,10 @@ static void flush(struct log *log)
 	while (done < used) {
 		ssize_t n = pwrite(log->fd, output + done, used - done, (off_t)(log->size + done));
 
-		if (n <= 0)
-			break; /* no signal interrupts us, for all are blocked */
-		done += (size_t)n;
+		if (n > 0)
+			done += (size_t)n;
+		else if (n == 0 || errno != EINTR)
+			break;
 	}
 	for (whole = done; whole > 0 && output[whole - 1] != '\n';)
 		whole--;
@@ -164,7 +165,7 @@ ssize_t log_read(struct log *log, struct stream *stream, bool is_stderr)
 	char *at = input, *end;
 	ssize_t n = read(stream->fd, input + stream->held, READ_SIZE);
 
-	if (n < 0 && errno == EAGAIN)
+	if (n < 0 && (errno == EAGAIN || errno == EINTR))
 		return -1;
 	if (n < 0)
 		n = 0;

@@ -169,7 +169,7 @@ void read_reports(struct run *run)
 
 	for (int i = 0; i < 4 && run->report >= 0; i++) {
 		n = read(run->report, &report, sizeof(report));
-		if (n < 0 && errno == EAGAIN)
+		if (n < 0 && (errno == EAGAIN || errno == EINTR))
 			return;
 		if (n != (ssize_t)sizeof(report)) {
 			resolve(run);

@@ -31,7 +31,7 @@ test("each call that changes something is done once under a request id (fault 68
   assert.deepEqual(node.host.log, done);
 });
 
-test("the same id of another identity is another request", async () => {
+test("the same id of another identity is another request (fault 68)", async () => {
   await using node = await NodeUnderTest.start();
   const own = await node.connect();
   const other = await node.connect(await issueClientCertificate(node.authority, { path: "other" }));

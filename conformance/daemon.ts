@@ -33,6 +33,8 @@ export interface DaemonOptions {
   readonly cellsStay?: boolean;
   /** The text of its configuration file. */
   readonly config?: string;
+  /** It ends by itself, with whatever code. */
+  readonly dies?: boolean;
   /** What runs it, a command that execs the one which follows: `unshare --mount`. */
   readonly through?: readonly string[];
   /** How long what it has may take to go at the end; absent: as the oracle has it. */
@@ -74,7 +76,14 @@ export async function startDaemon(options: DaemonOptions = {}): Promise<Daemon> 
 /** Start a daemon on directories that are there already; leaving the scope only ends it. */
 export async function spawnDaemon(
   directory: string,
-  { port, env = {}, cellsStay = false, config = "", through = [] }: DaemonOptions = {},
+  {
+    port,
+    env = {},
+    cellsStay = false,
+    config = "",
+    through = [],
+    dies = false,
+  }: DaemonOptions = {},
 ): Promise<Daemon> {
   await writeFile(`${directory}/auraed.toml`, config);
   const pki = `${directory}/pki`;
@@ -103,7 +112,7 @@ export async function spawnDaemon(
     isRunning: () => child.exitCode === null && child.signalCode === null,
     async [Symbol.asyncDispose]() {
       // Whoever killed it has seen it end.
-      if (child.signalCode !== null) return;
+      if (child.signalCode !== null || (dies && child.exitCode !== null)) return;
       child.kill("SIGTERM");
       await ended;
       if (child.exitCode !== 0)

@@ -34,6 +34,17 @@ export function readCgroup(daemon: Place, cell: string, file: string): string | 
   return directory && readFileSync(`${directory}/${file}`, "utf8").trim();
 }
 
+/** Where the tree of a controller is, and of which version. */
+export function cgroupMountOf(controller: string): {
+  readonly path: string;
+  readonly isV2: boolean;
+} {
+  const isV2 = isVersion2(controller);
+  const mountsOfIt = isV2 ? cgroupMounts("cgroup2") : cgroupMounts("cgroup");
+  const path = mountsOfIt.find((mount) => isV2 || mount.split(/[/,]/).includes(controller));
+  return { path: path ?? "", isV2 };
+}
+
 /** Whether a controller of the host is in the hands of cgroup version 2. */
 export function isVersion2(controller: string): boolean {
   return cgroupMounts("cgroup2").some((mount) =>

@@ -103,6 +103,12 @@ async function serve(
   signals.onReload(() => void reload(command, front, log, manager));
   const listening = `listening on ${front.addresses.join(", ")}`;
   await manager.notify({ kind: "ready", status: listening });
+  // From the event loop: when it hangs, systemd hears nothing, and puts another in our place (fault 15).
+  using _alive = repeat(
+    manager.aliveEveryMs,
+    () => manager.notify({ kind: "alive" }),
+    () => undefined,
+  );
   logger.info({ version: readVersion(), listening: front.addresses }, "serving");
 
   const signal = await signals.stopped;

@@ -1,9 +1,13 @@
-/** Do it now and then every so often, one at a time, until disposed. What fails is told, and tried again. */
+/**
+ * Do it now and then every so often, one at a time, until disposed. What fails is told, and tried again.
+ * Without a time it is never done.
+ */
 export function repeat(
-  everyMs: number,
+  everyMs: number | undefined,
   work: () => Promise<void>,
   onProblem: (cause: unknown) => void,
 ): Disposable {
+  if (everyMs === undefined) return { [Symbol.dispose]: () => undefined };
   let isBusy = false;
   async function attempt(): Promise<void> {
     if (isBusy) return;

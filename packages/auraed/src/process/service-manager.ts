@@ -4,6 +4,7 @@ import { once } from "node:events";
 /** What is told to systemd: sd_notify(3). */
 export type Notification =
   | { readonly kind: "ready"; readonly status: string }
+  | { readonly kind: "alive" }
   | { readonly kind: "reloading" }
   | { readonly kind: "stopping"; readonly status: string };
 
@@ -16,6 +17,8 @@ const notifyTimeoutMs = 3000;
 export class ServiceManager {
   readonly #socket: string | undefined;
   readonly #path: string | undefined;
+  /** How often the watchdog has to hear that we are alive; undefined when there is none. */
+  readonly aliveEveryMs: number | undefined;
   readonly #onProblem: (cause: unknown) => void;
   /** The last one sent: they arrive in order. */
   #last: Promise<void> = Promise.resolve();
@@ -23,6 +26,7 @@ export class ServiceManager {
   constructor(env: NodeJS.ProcessEnv, onProblem: (cause: unknown) => void) {
     this.#socket = env["NOTIFY_SOCKET"];
     this.#path = env["PATH"];
+    this.aliveEveryMs = halfOf(env);
     this.#onProblem = onProblem;
   }
 
@@ -48,10 +52,20 @@ export class ServiceManager {
   }
 }
 
+/** Half of what the watchdog waits, as sd_watchdog_enabled(3) advises; nothing when it is another's. */
+function halfOf(env: NodeJS.ProcessEnv): number | undefined {
+  const { WATCHDOG_USEC: microseconds, WATCHDOG_PID: pid } = env;
+  if (microseconds === undefined || !/^[1-9]\d{0,12}$/.test(microseconds)) return undefined;
+  if (pid !== undefined && pid !== String(process.pid)) return undefined;
+  return Number(microseconds) / 2000;
+}
+
 function toVariables(notification: Notification): readonly string[] {
   switch (notification.kind) {
     case "ready":
       return ["READY=1", `STATUS=${notification.status}`];
+    case "alive":
+      return ["WATCHDOG=1"];
     case "reloading":
       return ["RELOADING=1"];
     case "stopping":

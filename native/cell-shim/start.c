@@ -149,6 +149,7 @@ void resolve(struct run *run)
 	run->state = RUNNING;
 	record->pid = run->main;
 	record->started_at = clock_now(CLOCK_REALTIME);
+	record_write(&run->file, record); /* first: D tells who asked, and both D and we may die */
 	out = answer(STARTED, run->start_request);
 	put_u64(out, record->run);
 	put_u32(out, (uint32_t)record->pid);
@@ -156,7 +157,6 @@ void resolve(struct run *run)
 	put_u64(out, (uint64_t)record->started_at);
 	if (run->start_request > 0)
 		answered();
-	record_write(&run->file, record); /* a copy, so it can come after the answer */
 	if (run->stopping)
 		cgroup_signal(run->group, run->stop_signal);
 }

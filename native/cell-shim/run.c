@@ -245,6 +245,14 @@ static struct run *run_of(pid_t pid)
 	return NULL;
 }
 
+static bool is_stage(pid_t pid)
+{
+	each_run(run)
+		if (run->stage == pid)
+			return true;
+	return false;
+}
+
 /*
  * Record every end that is due, then reap. A child that nobody knows is a newcomer whose report is still
  * to come, so it waits; or, where no stage is under way, an orphan: of a stage that was killed, or of
@@ -259,6 +267,8 @@ void collect(void)
 
 		if (waitid(P_ALL, 0, &end, WEXITED | WNOHANG | WNOWAIT) < 0 || end.si_pid == 0)
 			return;
+		if (is_stage(end.si_pid))
+			continue; /* it has ended since we looked */
 		run = run_of(end.si_pid);
 		if (!run && end.si_pid != cell.init && due)
 			return;

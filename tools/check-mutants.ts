@@ -34,6 +34,7 @@ const copy = join(root, ".mutants");
 const timeout = 120_000;
 // What is drawn at random is drawn often enough to meet the bug.
 process.env["AURAE_MODEL_RUNS"] = "4000";
+process.env["AURAE_SYSCALLS"] = "all";
 const [command, filter = ""] = process.argv.slice(2);
 
 const mutants = globSync("conformance/mutants/*.patch", { cwd: root }).toSorted().map(readMutant);
@@ -71,7 +72,7 @@ function findFlaws({ name, path, faults, tests }: Mutant): readonly string[] {
   if (tests.length === 0) flaws.push("names no test");
   for (const test of tests.filter((each) => !existsSync(join(root, each))))
     flaws.push(`names ${test}, which is not there`);
-  const { status, stderr } = run(root, "git", ["apply", "--check", path]);
+  const { status, stderr } = run(root, "git", ["apply", "-C1", "--check", path]);
   if (status !== 0) flaws.push(`does not apply: ${stderr.trim()}`);
   return flaws.map((flaw) => `${name} ${flaw}`);
 }
@@ -90,7 +91,7 @@ function makeCopy(): void {
 
 async function plant(mutant: Mutant): Promise<readonly string[]> {
   const { name, path, faults, tests } = mutant;
-  must(run(copy, "git", ["apply", path]));
+  must(run(copy, "git", ["apply", "-C1", path]));
   try {
     must(run(copy, "make", ["-s", "-C", "native/cell-shim", "all"]));
     const failed = await failuresOf(tests);
@@ -101,7 +102,7 @@ async function plant(mutant: Mutant): Promise<readonly string[]> {
     if (failed.length === 0) return [`${name} is seen by no test`];
     return strange.map((title) => `${name} makes another test fail: ${title}`);
   } finally {
-    must(run(copy, "git", ["apply", "-R", path]));
+    must(run(copy, "git", ["apply", "-C1", "-R", path]));
   }
 }
 

@@ -10,6 +10,7 @@ const sources = [
   "packages/*/src/**/*.{test,suite}.ts",
   "conformance/**/*.test.ts",
   "native/*/test/*.{ts,c}",
+  "tools/*.test.ts",
 ];
 
 const tests: string[] = [];

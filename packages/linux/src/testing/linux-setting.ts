@@ -28,6 +28,8 @@ function whyNot(): string | false {
   return isBuilt ? false : "needs the cell shim: make build";
 }
 
+const patienceMs = 60_000;
+
 type Overrides = Partial<LinuxHostOptions & FileLogStoreOptions>;
 
 /** A host with directories and cgroups of its own, for one test; disposing it leaves nothing. */
@@ -39,7 +41,7 @@ export class LinuxSetting implements AsyncDisposable {
   readonly warnings: string[] = [];
   host: LinuxHost;
   logs: FileLogStore;
-  readonly #overrides: Overrides;
+  #overrides: Overrides;
 
   constructor(overrides: Overrides = {}) {
     // Short, for a socket's path has 107 bytes at most.
@@ -124,7 +126,8 @@ export class LinuxSetting implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    // What a test that failed has left is ended as the next daemon would.
+    // What a test that failed has left is ended as the next daemon would, however long it takes here.
+    this.#overrides = { ...this.#overrides, killTimeoutMs: patienceMs };
     await this.restart();
     for (const { enclosure } of (await this.host.adopt()).toReversed()) await enclosure.end(0);
     // With what nobody can read there it would be thought that a cell is left, and the launcher kept.

@@ -20,7 +20,8 @@ const quick = { killTimeoutMs: 100 };
 test("Stop of an uninterruptible process names it; it is stopping, and ends when let go (fault 40)", {
   skip,
 }, async () => {
-  await using setting = await warmSetting(quick);
+  await using setting = await warmSetting();
+  await setting.restart(quick);
   const cells = new Cells(setting.host);
   const [web, other] = [cellName("web"), cellName("other")];
   for (const name of [web, other]) await cells.allocate(name, spec, signal);
@@ -48,7 +49,8 @@ test("Stop of an uninterruptible process names it; it is stopping, and ends when
 test("Free of an uninterruptible process names it, and Free again finds it gone (fault 40)", {
   skip,
 }, async () => {
-  await using setting = await warmSetting(quick);
+  await using setting = await warmSetting();
+  await setting.restart(quick);
   const before = await settledCensus(setting);
   const cells = new Cells(setting.host);
   const [team, web] = [cellName("team"), cellName("team/web")];
@@ -69,7 +71,8 @@ test("Free of an uninterruptible process names it, and Free again finds it gone 
 test("Stop that its supervisor does not carry out says so, and what lives on", {
   skip,
 }, async () => {
-  await using setting = await warmSetting(quick);
+  await using setting = await warmSetting();
+  await setting.restart(quick);
   const cells = new Cells(setting.host);
   const web = cellName("web");
   await cells.allocate(web, spec, signal);

@@ -118,7 +118,8 @@ export class LinuxSetting implements AsyncDisposable {
   }
 
   /** The daemon dies and another comes: the same directories, a host that knows nothing. */
-  async restart(): Promise<void> {
+  async restart(overrides: Overrides = {}): Promise<void> {
+    this.#overrides = { ...this.#overrides, ...overrides };
     await this.host[Symbol.asyncDispose]();
     await this.logs[Symbol.asyncDispose]();
     this.logs = this.#openLogs();
@@ -127,8 +128,7 @@ export class LinuxSetting implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     // What a test that failed has left is ended as the next daemon would, however long it takes here.
-    this.#overrides = { ...this.#overrides, killTimeoutMs: patienceMs };
-    await this.restart();
+    await this.restart({ killTimeoutMs: patienceMs });
     for (const { enclosure } of (await this.host.adopt()).toReversed()) await enclosure.end(0);
     // With what nobody can read there it would be thought that a cell is left, and the launcher kept.
     const cells = join(this.runtimeDir, "cells");

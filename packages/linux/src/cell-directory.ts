@@ -3,6 +3,7 @@ import {
   mkdirSync,
   readdirSync,
   renameSync,
+  rmdirSync,
   rmSync,
   unlinkSync,
   writeFileSync,
@@ -86,17 +87,29 @@ export class CellDirectory {
     }
   }
 
-  /** Whether it was made, and then nothing: the daemon died before it had written what it meant. */
+  /**
+   * Whether it holds no cell: it was made, and the daemon died before it had written what it meant; or
+   * it was removed, but for the last of it.
+   */
   get isUnborn(): boolean {
-    const names = readdirSync(this.path);
+    const names = readdirSync(this.path).filter((name) => name !== "ending");
     if (names.length === 0) return true;
     if (names.length > 1 || names[0] !== "intent.json") return false;
     // One that is whole and cannot be read is another matter: a newer daemon may have written it.
     return !readOwnFile(join(this.path, "intent.json"), maxFileBytes).toString().endsWith("}");
   }
 
+  /**
+   * What says that there is a cell, and that it ends, goes last: who comes after a daemon that died in
+   * between goes on.
+   */
   remove(): void {
-    rmSync(this.path, { recursive: true, force: true });
+    if (!isThere(this.path)) return;
+    const last = ["cell.json", "intent.json", "ending"];
+    const names = readdirSync(this.path).filter((name) => !last.includes(name));
+    for (const name of [...names, ...last])
+      rmSync(join(this.path, name), { recursive: true, force: true });
+    rmdirSync(this.path);
   }
 
   /**

@@ -97,12 +97,13 @@ test("both pipes keep their order, and a last line without an end comes (fault 5
   skip,
 }, async () => {
   const count = 5000;
-  const loop = `for (i = 1; i <= ${count}; i++) { print i; print i > "/dev/stderr" }`;
+  const loop = `for (i = 1; i <= ${count}; i++) { print "out", i; print "err", i > "/dev/stderr" }`;
   const items = await print(`awk 'BEGIN { ${loop}; printf "end"; printf "end" > "/dev/stderr" }'`);
 
-  const expected = Array.from({ length: count }, (_, i) => `${i + 1}\n`).join("");
   for (const pipe of ["stdout", "stderr"] as const) {
     const lines = ofPipe(items, pipe);
+    const word = pipe.slice("std".length);
+    const expected = Array.from({ length: count }, (_, i) => `${word} ${i + 1}\n`).join("");
     assert.equal(joined(lines).toString(), `${expected}end`);
     assert.equal(lines.at(-1)?.partial, true);
   }

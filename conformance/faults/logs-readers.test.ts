@@ -25,9 +25,9 @@ before(async () => {
   const config = "[logs]\nsegment_bytes = 262144\nsegments_kept = 4\n";
   daemon = await startDaemon({ config });
   client = new WireClient(daemon);
-  await client.allocate({ name: "read" });
+  for (const name of ["read", "warm"]) await client.allocate({ name });
   // What is loaded at first use is not counted below.
-  await client.run("read", "seq 5000");
+  await client.run("warm", "seq 5000");
   openAtFirst = openIn(daemon.pid).join();
   execFileSync("mkfifo", [`${daemon.directory}/go`]);
 });

@@ -89,7 +89,8 @@ export function requireOwnSocket(path: string): void {
 
 function requireOwnFile(path: string, status: Stats): void {
   if (!status.isFile()) throw notOurs(path, "file", kindOf(status));
-  if (status.nlink !== 1) throw notOurs(path, "file", `it has ${status.nlink} names`);
+  // One that was removed since it was opened has none, and nobody can give it one.
+  if (status.nlink > 1) throw notOurs(path, "file", `it has ${status.nlink} names`);
   requireOurs(path, "file", status);
 }
 

@@ -103,6 +103,7 @@ unit: setup ## run the tests that need neither root nor the kernel
 
 .PHONY: conformance
 conformance: build ## check bin/auraed over the wire and by what the kernel shows (needs root)
+	@$(MAKE) -s -C $(shim) failpoints
 	@$(call run_tests,20m) 'conformance/**/*.test.ts'
 
 .PHONY: faults

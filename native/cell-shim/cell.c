@@ -75,7 +75,7 @@ enum step stage_clone(struct order *order, int group, char **argv, char **envp, 
 		tell(order->fds[REPORT_PIPE], errno == E2BIG ? STEP_exec : STEP_clone, errno);
 		_exit(1);
 	}
-	return *stage < 0 ? STEP_clone : STEP_launch;
+	return *stage < 0 || FAILPOINT("stage.cloned") ? STEP_clone : STEP_launch;
 }
 
 /* Close what was opened for an order: all but the parent's I. */
@@ -118,7 +118,7 @@ static int listen_for_callers(void)
 	    fchmodat(cell.directory, "s.sock", 0600, 0) < 0 || listen(fd, 8) < 0)
 		return -1;
 	cell.listener = fd;
-	return watch(fd, EPOLLIN, LISTENER, 0);
+	return FAILPOINT("enclose.bound") ? -1 : watch(fd, EPOLLIN, LISTENER, 0);
 }
 
 /*
@@ -198,7 +198,7 @@ static enum step enclose(pid_t parent, uint64_t parent_start, char **argv)
 		close(order.fds[PARENT]);
 	if (step != STEP_launch)
 		return step;
-	return listen_for_callers() < 0 ? STEP_socket : STEP_launch;
+	return FAILPOINT("enclose.ready") || listen_for_callers() < 0 ? STEP_socket : STEP_launch;
 }
 
 /* Open the directories of ENCLOSE; returns the step that failed, or STEP_launch. */
@@ -322,15 +322,16 @@ int64_t cell_tick(int64_t now)
 		if (!run_none_left() && now < cell.deadline)
 			return cell.deadline;
 		cell.killed = true;
-		if (cell.init > 0)
+		if (cell.init > 0 && !FAILPOINT("free.ending"))
 			kill(cell.init, SIGKILL); /* only we reap, so it has this pid still */
 		cgroup_kill(".");
 		each_run(run)
 			run_kill(run);
+		(void)FAILPOINT("free.3.killed");
 	}
 	if (cell.init > 0 || !run_none_left())
 		return NEVER;
-	if (cgroup_populated(".", &cell.events)) {
+	if (cgroup_populated(".", &cell.events) || FAILPOINT("free.4.empty")) {
 		if (!watched && cell.events >= 0)
 			watch(cell.events, EPOLLPRI, CELL_EVENTS, 0);
 		return cell.events >= 0 ? NEVER : now + LOOK_AGAIN;
@@ -345,7 +346,7 @@ int64_t cell_tick(int64_t now)
 	}
 	unlinkat(cell.directory, "s.sock", 0);
 	answer(ENDED, cell.end_request);
-	if (cell.end_request > 0)
+	if (cell.end_request > 0 && !FAILPOINT("free.leaving"))
 		answered();
 	_exit(0);
 }

@@ -145,7 +145,7 @@ void run_update(struct run *run)
 		record_put(out, &run->record);
 		answered();
 	}
-	if (run->flags & EMPTY && run->stop_request > 0) {
+	if (run->flags & EMPTY && run->stop_request > 0 && !FAILPOINT("stop.6.drained")) {
 		put_u64(answer(STOPPED, run->stop_request), run->record.run);
 		answered();
 		run->stop_request = 0;
@@ -167,9 +167,9 @@ void run_fail(struct run *run, enum step step, int error)
 /* Kill all that is in the run's directory, and the main process wherever it was moved to. */
 void run_kill(struct run *run)
 {
-	run->killed = true;
+	run->killed = !FAILPOINT("stop.3.grace");
 	cgroup_kill(run->group);
-	if (run->main > 0)
+	if (run->main > 0 && !FAILPOINT("stop.4.killed"))
 		kill(run->main, SIGKILL); /* only we reap, so it has this pid still */
 	run_update(run);
 }
@@ -185,6 +185,7 @@ void run_stop(struct run *run, int number, int64_t deadline)
 	/* One that is still on its way in gets the signal when it is there. */
 	if (run->state == RUNNING && !(run->flags & EMPTY))
 		cgroup_signal(run->group, number);
+	(void)FAILPOINT("stop.2.signaled");
 	run_update(run);
 }
 
@@ -208,7 +209,7 @@ static void exited(struct run *run, const siginfo_t *end)
 		record->reason = record->how;
 	drain(run);
 	record_write(&run->file, record);
-	run->flags |= EXITED;
+	run->flags |= FAILPOINT("stop.5.recorded") ? 0 : EXITED;
 	run->exited_at = clock_now(CLOCK_MONOTONIC);
 }
 

@@ -109,7 +109,7 @@ static _Noreturn void serve_as_init(char **argv)
 
 	sigfillset(&all);
 	sigprocmask(SIG_SETMASK, &all, NULL);
-	if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0)
+	if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0 || FAILPOINT("enclose.init"))
 		fail(STEP_clone);
 	if (order.namespaces & CLONE_NEWNS)
 		arrange_mounts(argv + 2);
@@ -231,7 +231,7 @@ static _Noreturn void start(char **argv)
 	setsid();
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
-	execvp(argv[2], argv + 2);
+	execvp(FAILPOINT("start.4.cloned") ? "" : argv[2], argv + 2);
 	fail(STEP_exec);
 }
 

@@ -38,9 +38,8 @@ static enum step begin(struct run *run, struct order *order, char **argv, char *
 	    open_pipe(run, &run->streams[1].fd, &order->fds[ERR_PIPE], ERR) < 0)
 		return STEP_pipe;
 	for (int i = 0; i < 2; i++)
-		fcntl(run->streams[i].fd, F_SETPIPE_SZ,
-		      PIPE_SIZE); /* if not: a smaller one will do */
-	if (!stage_groups(order, run->group))
+		fcntl(run->streams[i].fd, F_SETPIPE_SZ, PIPE_SIZE); /* if not, a smaller one */
+	if (!stage_groups(order, run->group) || FAILPOINT("start.2.pipes"))
 		return STEP_cgroup;
 	order->joins = order->tasks;
 	return stage_clone(order, order->fds[INTO], argv, envp, &run->stage);
@@ -122,7 +121,7 @@ static void adopt(struct run *run, pid_t pid)
 	/* Only we reap, so this pid cannot be another's yet. */
 	if (run->main == 0 && pid > 0 && pid != cell.init &&
 	    waitid(P_PID, (id_t)pid, &end, WEXITED | WNOHANG | WNOWAIT) == 0)
-		run->main = pid;
+		run->main = FAILPOINT("start.reported") ? 0 : pid;
 }
 
 /*
@@ -137,7 +136,7 @@ void resolve(struct run *run)
 
 	if (run->failed == STEP_launch &&
 	    (run->main == 0 || (record->start = process_start(run->main, &flags)) == 0 ||
-	     flags & PF_FORKNOEXEC)) {
+	     flags & PF_FORKNOEXEC || FAILPOINT("start.5.executed"))) {
 		run->failed = STEP_killed;
 		run->error = ESRCH;
 	}
@@ -157,7 +156,7 @@ void resolve(struct run *run)
 	put_u64(out, (uint64_t)record->started_at);
 	if (run->start_request > 0)
 		answered();
-	if (run->stopping)
+	if (FAILPOINT("start.written") || run->stopping)
 		cgroup_signal(run->group, run->stop_signal);
 }
 

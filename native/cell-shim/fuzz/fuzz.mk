@@ -7,7 +7,7 @@ fuzz := $(BUILD)/fuzz
 fuzz_targets := $(patsubst fuzz/%_fuzz.c,%,$(wildcard fuzz/*_fuzz.c))
 fuzz_parts := control cell start run log cgroup record frame stage launcher
 fuzz_world := world input calls target answers
-fuzz_flags := -std=c11 -D_GNU_SOURCE -g -O1 -Wall -Wextra -Wno-unused -I. -Ifuzz \
+fuzz_flags := $(points) -std=c11 -D_GNU_SOURCE -g -O1 -Wall -Wextra -Wno-unused -I. -Ifuzz \
 	-fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all
 fuzz_objects := $(fuzz_parts:%=$(fuzz)/%.o) $(fuzz_world:%=$(fuzz)/w_%.o)
 fuzz_headers := $(wildcard *.h fuzz/*.h)

@@ -230,7 +230,6 @@ export class LinuxEnclosure implements Enclosure, SupervisorWatcher {
 
   async #end(graceMs: number): Promise<void> {
     const { directory, cgroups, catalog, spare, ended } = this.#parts;
-    failpoint("free.1.intent");
     await this.#endProcesses(graceMs);
     failpoint("free.6.mounts");
     await Promise.allSettled(this.#starts);

@@ -151,6 +151,7 @@ export class Cell {
         const { enclosure } = before;
         this.#observe({ kind: "freeing", cell: this.name, graceMs });
         enclosure.markEnding(graceMs, mark);
+        failpoint("free.1.intent");
         const ending = new Ending(enclosure, graceMs);
         this.#state = { kind: "freeing", enclosure, ending, done: promise };
         failpoint("free.2.refusing");

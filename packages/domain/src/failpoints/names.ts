@@ -34,8 +34,8 @@ export const crashSteps = [
   "stop.8.replied",
 
   "free.0.decoded",
-  "free.2.refusing",
   "free.1.intent",
+  "free.2.refusing",
   "free.3.killed",
   "free.4.empty",
   "free.6.mounts",
@@ -45,6 +45,8 @@ export const crashSteps = [
   "free.5.supervisor",
   "free.10.replied",
 ] as const;
+
+export type CrashStep = (typeof crashSteps)[number];
 
 /** The steps of these that the shim takes: its points have the same names. */
 export const shimSteps = [
@@ -71,5 +73,5 @@ export const recoverySteps = [
 
 /** Where the daemon can be made to crash, in the test build alone; see docs/failpoints.md. */
 export type FailpointName =
-  | Exclude<(typeof crashSteps)[number], (typeof shimSteps)[number]>
+  | Exclude<CrashStep, (typeof shimSteps)[number]>
   | (typeof recoverySteps)[number];

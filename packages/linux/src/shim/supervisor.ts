@@ -4,7 +4,7 @@ import { Failure } from "@aurae/domain/errors";
 import { failpoint } from "@aurae/domain/failpoints";
 import { inWords } from "../errno.ts";
 import { MalformedBytes } from "./bytes.ts";
-import { Channel, ChannelClosed, LaunchRefused, Refused } from "./channel.ts";
+import { Channel, ChannelClosed, HungUp, LaunchRefused, Refused } from "./channel.ts";
 import { askState, greet } from "./contact.ts";
 import { toFailure } from "./failures.ts";
 import { type Frame, type FrameType, maxPayloadBytes, frameTypes as types } from "./frames.ts";
@@ -86,7 +86,8 @@ export class Supervisor {
    * Have a new supervisor make its cell. When it fails, the supervisor has undone what it did and is
    * gone; what it was given (directories) is the caller's to remove.
    *
-   * @throws Failure
+   * @throws Failure `unavailable` when it died in the middle of it; `wrong-state` when nothing of ours
+   *   answered, so that asking again would be of no use
    */
   static async enclose(
     socket: Socket,
@@ -97,20 +98,23 @@ export class Supervisor {
     const channel = supervisor.#open(socket);
     supervisor.#channel = channel;
     const what = `Cannot allocate cell "${address.cellName}"`;
+    let isOurs = false;
     try {
       const payload = enclosePayload(enclose);
+      const hello = greet(channel, launchFactor * address.answerTimeoutMs).then(() => {
+        isOurs = true;
+        failpoint("allocate.5.identity");
+      });
       // Both at once: the supervisor reads what we ask right after our hello.
       const [, init] = await Promise.all([
-        greet(channel, launchFactor * address.answerTimeoutMs).then(() =>
-          failpoint("allocate.5.identity"),
-        ),
+        hello,
         channel.request(types.enclose, payload, types.enclosed, readEnclosed),
       ]);
       return { supervisor, init };
     } catch (cause) {
       supervisor.#state = "closed";
       await channel.finish();
-      throw toEncloseFailure(what, cause);
+      throw toEncloseFailure(what, cause, isOurs);
     }
   }
 
@@ -274,11 +278,13 @@ export class Supervisor {
   }
 }
 
-function toEncloseFailure(what: string, cause: unknown): Failure {
+function toEncloseFailure(what: string, cause: unknown, isOurs: boolean): Failure {
   if (cause instanceof Refused) return toFailure(what, cause.failed);
   if (cause instanceof LaunchRefused)
     return toFailure(what, { step: "launch", errno: cause.errno });
   if (cause instanceof Failure) return cause;
+  if (cause instanceof HungUp && isOurs)
+    return new Failure("unavailable", "CELL_FAILED", `${what}: supervisor lost`, { cause });
   const why = cause instanceof Error ? cause.message : String(cause);
   return new Failure("wrong-state", "SHIM_UNUSABLE", `${what}: the supervisor left: ${why}`, {
     cause,

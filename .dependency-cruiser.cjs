@@ -85,7 +85,7 @@ module.exports = {
     rule(
       "conformance-is-a-black-box",
       "^conformance/",
-      `${not("api", "domain")}|^@aurae/domain/(?!testing$)`,
+      `${not("api", "domain")}|^@aurae/domain/(?!(testing|failpoint-names)$)`,
       "The suite runs against any auraed address; from us it has the wire, and what explains answers.",
       null,
     ),

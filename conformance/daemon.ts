@@ -39,6 +39,8 @@ export interface DaemonOptions {
   readonly through?: readonly string[];
   /** How long what it has may take to go at the end; absent: as the oracle has it. */
   readonly settleMs?: number;
+  /** Of the test build, with failpoints: the plan is `run/failpoints` in its directory. */
+  readonly failpoints?: boolean;
 }
 
 /** Why the tests that need a daemon cannot run here, or false. */
@@ -83,6 +85,7 @@ export async function spawnDaemon(
     config = "",
     through = [],
     dies = false,
+    failpoints = false,
   }: DaemonOptions = {},
 ): Promise<Daemon> {
   await writeFile(`${directory}/auraed.toml`, config);
@@ -99,7 +102,13 @@ export async function spawnDaemon(
   const [command = "", ...rest] = [...through, `${bin}/auraed`, ...args];
   const child = spawn(command, rest, {
     stdio: ["ignore", "ignore", "pipe"],
-    env: { ...process.env, [testIdVariable]: directory, ...env },
+    env: {
+      ...process.env,
+      [testIdVariable]: directory,
+      ...(failpoints ? { NODE_OPTIONS: "--conditions=failpoints" } : {}),
+      ...{ AURAE_FAILPOINTS: `${directory}/run/failpoints` },
+      ...env,
+    },
   });
   const ended = once(child, "exit");
   const log: string[] = [];

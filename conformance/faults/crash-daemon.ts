@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { existsSync, readdirSync } from "node:fs";
-import { CellService, type CellStatus } from "@aurae/api/runtime";
+import { CellService, type CellStatus, type ExecutableSchema } from "@aurae/api/runtime";
 import { type CrashStep, shimSteps } from "@aurae/domain/failpoint-names";
+import type { MessageInitShape } from "@bufbuild/protobuf";
 import { status } from "@grpc/grpc-js";
 import { answerTo, WireClient } from "../client.ts";
 import { type Daemon, spawnDaemon, startDaemon } from "../daemon.ts";
@@ -9,6 +10,11 @@ import { Failpoints } from "../failpoints.ts";
 import { cgroupsOf, type Place, pidsOf } from "../host.ts";
 import { type Census, differencesSince, takeCensus } from "../oracle/oracle.ts";
 import { PipeLines } from "../pipe-lines.ts";
+
+/** No shell: its process has the same name from the beginning. */
+export const sleeper: MessageInitShape<typeof ExecutableSchema> = {
+  ...{ name: "main", command: "sleep", args: ["1000"] },
+};
 
 const bystander = { cellName: "bystander", executableName: "main" };
 
@@ -33,7 +39,9 @@ export class CrashDaemon implements AsyncDisposable {
     const crashing = new CrashDaemon(await startDaemon({ failpoints: true }));
     const { cellName } = bystander;
     await crashing.client.allocate({ name: cellName });
-    crashing.#bystander = await crashing.start(cellName, "exec sleep 1000");
+    const executable = { ...sleeper, cellName };
+    const { pid } = await crashing.client.call(CellService.method.start, { executable });
+    crashing.#bystander = Number(pid);
     return crashing;
   }
 
@@ -82,6 +90,16 @@ export class CrashDaemon implements AsyncDisposable {
     await this.#daemon.ended;
     failpoints.disarm();
     assert.equal((await answer).code, status.UNAVAILABLE);
+    await this.restart();
+  }
+
+  /** Let the daemon fail when a call has come to a step, with an error that nobody catches. */
+  async panicAt(step: string, call: () => Promise<unknown>): Promise<void> {
+    this.failpoints.arm(`${step}=1*panic`);
+    const answer = answerTo(call());
+    assert.deepEqual(await this.#daemon.ended, [1, null]);
+    this.failpoints.disarm();
+    await answer;
     await this.restart();
   }
 

@@ -7,14 +7,14 @@ import { type CrashStep, crashSteps } from "@aurae/domain/failpoint-names";
 import { status } from "@grpc/grpc-js";
 import { answerTo } from "../client.ts";
 import { needsRoot as skip } from "../daemon.ts";
-import { CrashDaemon } from "./crash-daemon.ts";
+import { CrashDaemon, sleeper } from "./crash-daemon.ts";
 
 /** The daemon is killed at every step of every mutation, another one comes, and the request is sent again. */
 
 const cellName = "victim";
 const main = { cellName, executableName: "main" };
 const cell = { name: cellName };
-const executable = { name: "main", command: "exec sleep 1000", cellName };
+const executable = { ...sleeper, cellName };
 const { allocate, free, start, stop, wait } = CellService.method;
 
 let crashing: CrashDaemon;

@@ -136,11 +136,9 @@ static enum step await_init(int reports, int stages)
 
 	do
 		n = poll(&pipe, 1, ENCLOSE_TIMEOUT_MS);
-	while (n < 0 && errno == EINTR);
+	while ((n < 0 || (n > 0 && read(reports, &report, sizeof(report)) < 0)) && errno == EINTR);
 	if (n == 0)
 		report = (struct report){ STEP_clone, ETIMEDOUT };
-	else if (read(reports, &report, sizeof(report)) < 0)
-		report.value = errno;
 	close(reports);
 	errno = report.value;
 	if (report.what != REPORT_READY)

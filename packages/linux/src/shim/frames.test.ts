@@ -30,6 +30,21 @@ test("FrameReader refuses a length that is too much before it has the bytes (fau
   assert.throws(() => [...new FrameReader().push(header)], MalformedBytes);
 });
 
+test("FrameReader takes a frame that trickles in without copying it for each drop (fault 48)", (t) => {
+  const bytes = encodeFrame({ type: frameTypes.run, request: 0, payload: Buffer.alloc(2 ** 20) });
+  const reader = new FrameReader();
+  const made = [t.mock.method(Buffer, "allocUnsafe"), t.mock.method(Buffer, "concat")];
+
+  const found: Frame[] = [];
+  for (let at = 0; at < bytes.length; at += 1000)
+    found.push(...reader.push(bytes.subarray(at, at + 1000)));
+
+  const results = made.flatMap(({ mock }) => mock.calls.map(({ result }) => result?.length ?? 0));
+  assert.equal(found.length, 1);
+  const total = results.reduce((sum, length) => sum + length, 0);
+  assert.ok(total < 8 * bytes.length, `${total} bytes were made of ${bytes.length}`);
+});
+
 test("FrameReader refuses types that nobody knows", () => {
   for (const type of [0, 17, 65_535]) {
     const header = Buffer.alloc(10);

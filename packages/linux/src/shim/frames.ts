@@ -51,15 +51,16 @@ export function encodeFrame({ type, request, payload }: Frame): Buffer {
  * is not whole; a length that is too much is refused before anything is kept for it (fault 48).
  */
 export class FrameReader {
-  #kept: Buffer = Buffer.alloc(0);
+  /** What is kept, with room behind it: a frame that trickles in is not copied for each drop. */
+  #room: Buffer = Buffer.alloc(0);
+  #kept = 0;
 
   /**
    * The frames that are whole now.
    * @throws MalformedBytes when a frame is too long or of no known type; the rest is then unreadable
    */
   *push(chunk: Buffer): Generator<Frame, void, undefined> {
-    let bytes = this.#kept.length === 0 ? chunk : Buffer.concat([this.#kept, chunk]);
-    this.#kept = bytes;
+    let bytes = this.#add(chunk);
     while (bytes.length >= headerBytes) {
       const size = bytes.readUInt32LE(0);
       const type = bytes.readUInt16LE(4);
@@ -73,9 +74,29 @@ export class FrameReader {
         payload: bytes.subarray(headerBytes, end),
       };
       bytes = bytes.subarray(end);
-      this.#kept = bytes;
+      // No room behind it: what was given away is never written over.
+      this.#room = bytes;
+      this.#kept = bytes.length;
       yield frame;
     }
+  }
+
+  #add(chunk: Buffer): Buffer {
+    const size = this.#kept + chunk.length;
+    if (this.#kept === 0) {
+      this.#room = chunk;
+    } else {
+      if (size > this.#room.length) this.#grow(2 * size);
+      chunk.copy(this.#room, this.#kept);
+    }
+    this.#kept = size;
+    return this.#room.subarray(0, size);
+  }
+
+  #grow(size: number): void {
+    const grown = Buffer.allocUnsafe(size);
+    this.#room.copy(grown, 0, 0, this.#kept);
+    this.#room = grown;
   }
 }
 

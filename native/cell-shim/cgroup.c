@@ -32,8 +32,7 @@ bool read_at(int dir, const char *directory, const char *file, char text[PAGE])
 	ssize_t n = fd < 0 ? -1 : read(fd, text, PAGE - 1);
 
 	text[n < 0 ? 0 : n] = 0;
-	if (fd >= 0)
-		close(fd);
+	close(fd);
 	return n > 0;
 }
 
@@ -58,10 +57,8 @@ static void set(int group, const char *child, const char *file, const char *word
 
 	lend_spare();
 	fd = open_at(cell.group[group], O_WRONLY, "%s/%s", child, file);
-	if (fd >= 0 && write(fd, word, strlen(word)) < 0)
-		errno = 0;
-	if (fd >= 0)
-		close(fd);
+	(void)!write(fd, word, strlen(word));
+	close(fd);
 	hold_spare();
 }
 

@@ -237,21 +237,13 @@ static bool reap_stages(void)
 	return due;
 }
 
-/* The run whose main process has this pid. */
+/* The run whose main process, or stage, has this pid. */
 static struct run *run_of(pid_t pid)
 {
 	each_run(run)
-		if (run->main == pid)
+		if (run->main == pid || run->stage == pid)
 			return run;
 	return NULL;
-}
-
-static bool is_stage(pid_t pid)
-{
-	each_run(run)
-		if (run->stage == pid)
-			return true;
-	return false;
 }
 
 /*
@@ -268,9 +260,9 @@ void collect(void)
 
 		if (waitid(P_ALL, 0, &end, WEXITED | WNOHANG | WNOWAIT) < 0 || end.si_pid == 0)
 			return;
-		if (is_stage(end.si_pid))
-			continue; /* it has ended since we looked */
 		run = run_of(end.si_pid);
+		if (run && run->stage == end.si_pid)
+			continue; /* it has ended since we looked */
 		if (!run && end.si_pid != cell.init && due)
 			return;
 		if (run && run->state == STARTING) {

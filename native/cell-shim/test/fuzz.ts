@@ -5,7 +5,7 @@
  */
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdirSync, readdirSync } from "node:fs";
+import { mkdirSync, readdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { text } from "node:stream/consumers";
 
@@ -29,24 +29,25 @@ function print(line: string): void {
 
 /** What libFuzzer is told: its first directory is where it keeps what is new. */
 function optionsOf(target: string): string[] {
-  const found = join(directory, "corpus", target);
+  const isReplay = time === "corpus";
+  const found = join(directory, isReplay ? "replayed" : "corpus", target);
+  // Always the same executions: what the last replay has found is not kept.
+  if (isReplay) rmSync(found, { recursive: true, force: true });
   mkdirSync(found, { recursive: true });
-  const seed = process.env["SEED"] ?? "1";
-  const common = [
+  const corpus = join(kept, target);
+  const runs = readdirSync(corpus).length + fewExecutions;
+  const seconds = Math.max(1, Math.round(Number(time) / targets.length));
+  return [
     `-artifact_prefix=${join(directory, `${target}-`)}`,
     `-timeout=${hangSeconds}`,
+    `-seed=${process.env["SEED"] ?? "1"}`,
+    isReplay ? `-runs=${runs}` : `-max_total_time=${seconds}`,
     "-print_final_stats=1",
     "-detect_leaks=0",
     "-max_len=8192",
+    found,
+    corpus,
   ];
-  if (time !== "corpus") {
-    const seconds = Math.max(1, Math.round(Number(time) / targets.length));
-    return [...common, `-seed=${seed}`, `-max_total_time=${seconds}`, found, join(kept, target)];
-  }
-  // Always the same executions, and nothing is kept.
-  const corpus = join(kept, target);
-  const runs = readdirSync(corpus).length + fewExecutions;
-  return [...common, `-seed=${seed}`, `-runs=${runs}`, "-reduce_inputs=0", corpus];
 }
 
 async function run(target: string): Promise<Outcome> {

@@ -117,6 +117,12 @@ faults: build ## run the tests of the faults of docs/faults.md alone, REPEAT tim
 mutants: build ## plant each bug of conformance/mutants, and see that the tests of its fault fail (needs root)
 	@node tools/check-mutants.ts --run $(ONLY)
 
+.PHONY: torture
+torture: build ## kill daemons at random for SECONDS, and see that nothing is lost; SEED replays (needs root)
+	@tools/debian-packages.sh $(check_packages) $(test_packages)
+	@$(MAKE) -s -C $(shim) failpoints
+	@SECONDS=$(or $(SECONDS),60) SEED=$(SEED) node conformance/torture/torture.ts
+
 .PHONY: bench
 bench: build ## measure Start, Allocate, memory and restarts, beside the floor of the kernel
 	@node bench/bench.ts

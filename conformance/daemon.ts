@@ -37,6 +37,8 @@ export interface DaemonOptions {
   readonly dies?: boolean;
   /** What runs it, a command that execs the one which follows: `unshare --mount`. */
   readonly through?: readonly string[];
+  /** Told its pid as soon as it has one, long before it serves. */
+  readonly spawned?: (pid: number) => void;
   /** How long what it has may take to go at the end; absent: as the oracle has it. */
   readonly settleMs?: number;
   /** Of the test build, with failpoints: the plan is `run/failpoints` in its directory. */
@@ -86,6 +88,7 @@ export async function spawnDaemon(
     through = [],
     dies = false,
     failpoints = false,
+    spawned,
   }: DaemonOptions = {},
 ): Promise<Daemon> {
   await writeFile(`${directory}/auraed.toml`, config);
@@ -111,6 +114,7 @@ export async function spawnDaemon(
     },
   });
   const ended = once(child, "exit");
+  spawned?.(child.pid ?? 0);
   const log: string[] = [];
   await serving(createInterface({ input: child.stderr }), log);
 

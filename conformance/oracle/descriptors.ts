@@ -24,11 +24,16 @@ export function socketsBelow(directory: string): readonly string[] {
 function socketsOf(pid: number | "self"): ReadonlyMap<string, string> {
   const named = new Map<string, string>();
   for (const [, , , , , , inode, path] of table(pid, "unix"))
-    named.set(`socket:[${inode}]`, path === undefined ? "unix" : `unix ${path}`);
+    named.set(`socket:[${inode}]`, path === undefined ? "unix" : `unix ${withoutPid(path)}`);
   for (const kind of ["tcp", "tcp6", "udp", "udp6"])
     for (const [, local, , , , , , , , inode] of table(pid, kind))
       named.set(`socket:[${inode}]`, `${kind} ${local}`);
   return named;
+}
+
+/** The daemon binds its socket under a name with its pid in it, and renames that. */
+function withoutPid(path: string): string {
+  return path.replace(/\/\.\d+\.sock$/, "/aurae.sock");
 }
 
 function table(pid: number | "self", kind: string): readonly (readonly string[])[] {

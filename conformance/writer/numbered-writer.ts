@@ -1,4 +1,5 @@
 import { execFileSync } from "node:child_process";
+import { statSync } from "node:fs";
 
 /** How a numbered writer writes, and how it ends. */
 export interface Writing {
@@ -22,8 +23,12 @@ export function numberedWriter(writing: Writing): {
   return { command: program(), args: isDeaf ? [...args, "deaf"] : args };
 }
 
+/** Make is asked only when it has something to do: it costs more than a Start. */
 function program(): string {
   const { dirname } = import.meta;
-  execFileSync("make", ["-s", "-C", dirname, "build/numbered-writer"], { stdio: "pipe" });
-  return `${dirname}/build/numbered-writer`;
+  const path = `${dirname}/build/numbered-writer`;
+  const built = statSync(path, { throwIfNoEntry: false })?.mtimeMs ?? 0;
+  if (built < statSync(`${dirname}/numbered-writer.c`).mtimeMs)
+    execFileSync("make", ["-s", "-C", dirname, "build/numbered-writer"], { stdio: "pipe" });
+  return path;
 }

@@ -18,7 +18,8 @@ function linesOf(items: readonly LogItem[]): readonly string[] {
 }
 
 async function readByPid(client: WireClient, pid: number): Promise<readonly string[]> {
-  return linesOf(await client.all(getSubProcessStream, { processId: BigInt(pid) }));
+  const request = { processId: BigInt(pid), follow: false };
+  return linesOf(await client.all(getSubProcessStream, request));
 }
 
 async function start(client: WireClient, cellName: string, command: string): Promise<number> {

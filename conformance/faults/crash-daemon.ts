@@ -63,9 +63,11 @@ export class CrashDaemon implements AsyncDisposable {
   /** Start a script that answers SIGTERM with another, and wait until it would. */
   async startTrapping(cellName: string, onTerm: string): Promise<void> {
     const loop = "while :; do sleep 1000 & wait; done";
+    // A sleep that is forked while SIGTERM is sent does not get it.
+    const trap = onTerm === "" ? "" : `kill $! 2>/dev/null; ${onTerm}`;
     await this.start(
       cellName,
-      `trap '${onTerm}' TERM; echo first; echo up > ${this.#up.path}; ${loop}`,
+      `trap '${trap}' TERM; echo first; echo up > ${this.#up.path}; ${loop}`,
     );
     await this.#up.next();
   }

@@ -17,7 +17,7 @@ const kibibyte = 1024;
 const segmentBytes = 64 * kibibyte;
 const segmentsKept = 40;
 /** `make torture` writes more of them. */
-const lines = Number(process.env["AURAE_LINES"] ?? 5000);
+const lines = Number(process.env["AURAE_LINES"] ?? 3500);
 
 let daemon: Daemon;
 let client: WireClient;
@@ -53,7 +53,7 @@ async function watched(command: string, look: (supervisor: number) => Promise<vo
 }
 
 for (const [what, command] of [
-  ["of bytes", "head -c 300M /dev/zero"],
+  ["of bytes", "head -c 200M /dev/zero"],
   ["of lines", "yes 'a line of some length, as programs write them' | head -c 100M"],
 ] as const) {
   test(`a flood ${what} waits for the log, and another cell is served meanwhile (fault 49)`, {

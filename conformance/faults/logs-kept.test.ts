@@ -14,7 +14,7 @@ import { numberedWriter } from "../writer/numbered-writer.ts";
 /** Logs outlive the daemon, the program, Stop and Free: until retention ends. */
 
 /** `make torture` writes more of them. */
-const lines = Number(process.env["AURAE_LINES"] ?? 25_000);
+const lines = Number(process.env["AURAE_LINES"] ?? 15_000);
 const { allocate, free, start, stop, wait } = CellService.method;
 const { getSubProcessStream } = Observe.method;
 

@@ -13,7 +13,7 @@ import { type RawReader, RawReaders, stalled } from "./raw-readers.ts";
 
 const megabyte = 1024 ** 2;
 /** `make torture` has more of them. */
-const disconnects = Number(process.env["AURAE_DISCONNECTS"] ?? 1000);
+const disconnects = Number(process.env["AURAE_DISCONNECTS"] ?? 600);
 const streamsAtOnce = 100;
 
 let daemon: Daemon;
@@ -60,7 +60,7 @@ async function written(log: Awaited<ReturnType<typeof start>>): Promise<void> {
 test("a slow reader costs little, and goes on where it was: with a gap after rotation (fault 53)", {
   skip,
 }, async () => {
-  const [first, last] = [3000, 200_000];
+  const [first, last] = [3000, 100_000];
   const log = await start(`seq ${first}`, `seq ${first + 1} ${last}`);
   await using readers = await RawReaders.connect(daemon);
   const reader = readers.open(log);

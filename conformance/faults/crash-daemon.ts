@@ -36,7 +36,7 @@ export class CrashDaemon implements AsyncDisposable {
   }
 
   static async start(): Promise<CrashDaemon> {
-    const crashing = new CrashDaemon(await startDaemon({ failpoints: true }));
+    const crashing = new CrashDaemon(await startDaemon({ failpoints: true, dies: true }));
     const { cellName } = bystander;
     await crashing.client.allocate({ name: cellName });
     const executable = { ...sleeper, cellName };
@@ -87,12 +87,14 @@ export class CrashDaemon implements AsyncDisposable {
     if (isShims) {
       await failpoints.reached(step, answer);
       await this.kill();
-      failpoints.go();
+      // A newcomer stands still, and is found so by the next daemon.
+      if (step !== "start.4.cloned") failpoints.go();
     }
     await this.#daemon.ended;
     failpoints.disarm();
     assert.equal((await answer).code, status.UNAVAILABLE);
     await this.restart();
+    failpoints.release();
   }
 
   /** Let the daemon fail when a call has come to a step, with an error that nobody catches. */
@@ -140,10 +142,11 @@ export class CrashDaemon implements AsyncDisposable {
     return readdirSync(`${this.place.directory}/lib/logs`).toSorted();
   }
 
-  /** The processes of the executable "main" of a cell. */
-  processesIn(cellName: string): readonly number[] {
+  /** The processes of an executable of a cell. */
+  processesIn(cellName: string, executable = "main"): readonly number[] {
     const [directory = ""] = cgroupsOf(this.place, cellName);
-    return existsSync(`${directory}/x-main`) ? pidsOf(this.place, cellName, "main") : [];
+    if (!existsSync(`${directory}/x-${executable}`)) return [];
+    return pidsOf(this.place, cellName, executable);
   }
 
   /** The other cell goes on, and is known. */

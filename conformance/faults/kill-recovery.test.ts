@@ -73,6 +73,7 @@ for (const kills of [
     ]);
     assert.deepEqual(running, [["main", RunState.RUNNING, pid]]);
     assert.deepEqual(crashing.processesIn("whole"), [pid]);
+    assert.deepEqual(crashing.processesIn("whole", "half"), []);
     assert.deepEqual(
       [await crashing.find("half"), await crashing.find("ending")],
       [undefined, undefined],

@@ -31,7 +31,7 @@ interface Mutant {
 const root = resolve(import.meta.dirname, "..");
 const copy = join(root, ".mutants");
 /** Of one file of tests, in milliseconds. */
-const timeout = 120_000;
+const timeout = 300_000;
 // What is drawn at random is drawn often enough to meet the bug.
 process.env["AURAE_MODEL_RUNS"] = "4000";
 process.env["AURAE_SYSCALLS"] = "all";
@@ -93,7 +93,7 @@ async function plant(mutant: Mutant): Promise<readonly string[]> {
   const { name, path, faults, tests } = mutant;
   must(run(copy, "git", ["apply", "-C1", path]));
   try {
-    must(run(copy, "make", ["-s", "-C", "native/cell-shim", "all"]));
+    must(run(copy, "make", ["-s", "-C", "native/cell-shim", "all", "failpoints"]));
     const failed = await failuresOf(tests);
     const strange = failed.filter(
       (title) => !faultsIn(title).some((fault) => faults.includes(String(fault))),

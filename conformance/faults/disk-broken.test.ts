@@ -10,7 +10,7 @@ import {
 import { CellService, EndReason } from "@aurae/api/runtime";
 import { status } from "@grpc/grpc-js";
 import { answerTo, WireClient } from "../client.ts";
-import { needsRoot as skip, startDaemon } from "../daemon.ts";
+import { needsRoot as skip, spawnDaemon, startDaemon } from "../daemon.ts";
 import { cgroupsOf } from "../host.ts";
 import { clientOf, memoryDisk, once, onDisks, runBeside } from "./disks.ts";
 import { inject } from "./inject.ts";
@@ -100,15 +100,21 @@ test("a cell whose commit fails with EIO was never there (fault 25)", { skip }, 
   assert.equal(readdirSync(`${daemon.directory}/run/cells`).length, 1);
 });
 
-for (const which of ["run", "lib"] as const) {
-  test(`a daemon whose ${which} directory is read-only refuses to start (fault 26)`, {
-    skip,
-  }, async () => {
-    const through = onDisks({ [which]: memoryDisk("size=64k,ro") });
+test("a daemon refuses to start when one of its directories is read-only (fault 26)", {
+  skip,
+}, async () => {
+  await using daemon = await startDaemon();
+  process.kill(daemon.pid, "SIGTERM");
+  await daemon.ended;
 
-    await assert.rejects(startDaemon({ through }), /read-only file system \(EROFS\)/);
-  });
-}
+  for (const which of ["run", "lib"]) {
+    const path = `${daemon.directory}/${which}`;
+    const script = `mount --bind ${path} ${path}; mount -o remount,bind,ro ${path}; exec "$@"`;
+    const through = ["unshare", "--mount", "sh", "-ec", script, "read-only"];
+    const start = spawnDaemon(daemon.directory, { through });
+    await assert.rejects(start, new RegExp(`${path}.*read-only file system \\(EROFS\\)`));
+  }
+});
 
 test("state is not kept in memory when its disk becomes read-only (fault 26)", {
   skip,

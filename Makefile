@@ -58,7 +58,7 @@ test: build ## run every test, on the real kernel (needs root)
 	@$(call run_tests,20m) 'packages/**/*.test.ts' 'conformance/**/*.test.ts' 'tools/*.test.ts'
 
 .PHONY: check
-check: format size lint types layers contract promises unit ## run all checks that need neither root nor the kernel
+check: format size lint types layers contract promises coverage unit ## run all checks that need neither root nor the kernel
 
 .PHONY: format
 format: setup ## check the format of every file

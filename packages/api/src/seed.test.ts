@@ -39,7 +39,12 @@ const cell = { name: "web", cpuShares: "1024" };
 const executable = { name: "x", command: "id", description: "d", cellName: "web" };
 
 const messages: readonly Golden[] = [
-  { schema: runtime.AllocateCellRequestSchema, hex: "0a080a03776562108008", content: { cell } },
+  {
+    schema: runtime.AllocateCellRequestSchema,
+    hex: "0a080a03776562108008",
+    content: { cell },
+    grown: { requestId: "r-1" },
+  },
   {
     schema: runtime.AllocateCellResponseSchema,
     hex: "0a037765621001",
@@ -63,20 +68,21 @@ const messages: readonly Golden[] = [
     schema: runtime.FreeCellRequestSchema,
     hex: "0a03776562",
     content: { cellName: "web" },
-    grown: { graceMs: 5 },
+    grown: { graceMs: 5, requestId: "r-1" },
   },
   { schema: runtime.FreeCellResponseSchema, hex: "", content: {} },
   {
     schema: runtime.StartCellRequestSchema,
     hex: "0a0f0a0178120269641a01642203776562",
     content: { executable },
+    grown: { requestId: "r-1" },
   },
   { schema: runtime.StartCellResponseSchema, hex: "", content: {}, grown: { pid: "9", run: "1" } },
   {
     schema: runtime.StopCellRequestSchema,
     hex: "0a03776562120178",
     content: { cellName: "web", executableName: "x" },
-    grown: { graceMs: 5 },
+    grown: { graceMs: 5, requestId: "r-1" },
   },
   { schema: runtime.StopCellResponseSchema, hex: "", content: {}, grown: { end } },
   {

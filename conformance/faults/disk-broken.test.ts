@@ -111,8 +111,12 @@ test("a daemon refuses to start when one of its directories is read-only (fault 
     const path = `${daemon.directory}/${which}`;
     const script = `mount --bind ${path} ${path}; mount -o remount,bind,ro ${path}; exec "$@"`;
     const through = ["unshare", "--mount", "sh", "-ec", script, "read-only"];
-    const start = spawnDaemon(daemon.directory, { through });
-    await assert.rejects(start, new RegExp(`${path}.*read-only file system \\(EROFS\\)`));
+    await assert.rejects(
+      async () => {
+        await using _started = await spawnDaemon(daemon.directory, { through });
+      },
+      new RegExp(`${path}.*read-only file system \\(EROFS\\)`),
+    );
   }
 });
 

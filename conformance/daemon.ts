@@ -45,6 +45,8 @@ export interface DaemonOptions {
   readonly failpoints?: boolean;
 }
 
+const startTimeoutMs = 60_000;
+
 /** Why the tests that need a daemon cannot run here, or false. */
 export const needsRoot: string | false = process.getuid?.() === 0 ? false : "a daemon needs root";
 
@@ -116,7 +118,9 @@ export async function spawnDaemon(
   const ended = once(child, "exit");
   spawned?.(child.pid ?? 0);
   const log: string[] = [];
-  await serving(createInterface({ input: child.stderr }), log);
+  // One that neither serves nor ends would be waited for for ever; killed, it tells what it logged.
+  const late = setTimeout(() => child.kill("SIGKILL"), startTimeoutMs);
+  await serving(createInterface({ input: child.stderr }), log).finally(() => clearTimeout(late));
 
   return {
     ...{ directory, pid: child.pid ?? 0, ended, log, unixTarget: `unix:${socket}` },

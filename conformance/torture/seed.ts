@@ -147,5 +147,7 @@ async function settledFindings(world: World): Promise<readonly Finding[]> {
 }
 
 function inWords(cause: unknown): string {
+  if (cause instanceof SuppressedError)
+    return `${inWords(cause.suppressed)}; then ${inWords(cause.error)}`;
   return cause instanceof Error ? (cause.stack ?? cause.message) : String(cause);
 }

@@ -120,7 +120,13 @@ export async function spawnDaemon(
   const log: string[] = [];
   // One that neither serves nor ends would be waited for for ever; killed, it tells what it logged.
   const late = setTimeout(() => child.kill("SIGKILL"), startTimeoutMs);
-  await serving(createInterface({ input: child.stderr }), log).finally(() => clearTimeout(late));
+  const isServing = await serves(createInterface({ input: child.stderr }), log);
+  clearTimeout(late);
+  if (!isServing) {
+    await ended;
+    const how = child.signalCode ?? child.exitCode;
+    throw new Error(`The daemon did not serve (${how}):\n${log.join("\n")}`);
+  }
 
   return {
     ...{ directory, pid: child.pid ?? 0, ended, log, unixTarget: `unix:${socket}` },
@@ -138,12 +144,13 @@ export async function spawnDaemon(
   };
 }
 
-async function serving(lines: ReturnType<typeof createInterface>, log: string[]): Promise<void> {
-  const { promise, resolve, reject } = Promise.withResolvers<void>();
-  lines.on("line", (line) => {
-    log.push(line);
-    if (line.includes('"serving"')) resolve();
+/** Whether it comes to serve before its log ends. */
+function serves(lines: ReturnType<typeof createInterface>, log: string[]): Promise<boolean> {
+  return new Promise((resolve) => {
+    lines.on("line", (line) => {
+      log.push(line);
+      if (line.includes('"serving"')) resolve(true);
+    });
+    lines.on("close", () => resolve(false));
   });
-  lines.on("close", () => reject(new Error(`The daemon did not serve:\n${log.join("\n")}`)));
-  await promise;
 }

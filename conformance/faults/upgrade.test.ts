@@ -33,7 +33,7 @@ for (const version of readdirSync(releases)) {
     for (const supervisor of [1, 3, cellCount]) {
       const through = killedWhenItMeets(supervisor);
       const dying = spawnDaemon(first.directory, { through });
-      await assert.rejects(dying.then(end), /did not serve:\n$/);
+      await assert.rejects(dying.then(end), /did not serve \(SIGKILL\):\n$/);
     }
     await using second = await spawnDaemon(first.directory);
     go.write("now\n".repeat(cellCount));

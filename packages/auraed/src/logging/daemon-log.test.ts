@@ -3,7 +3,7 @@ import { execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
 import { closeSync, constants, openSync, writeSync } from "node:fs";
 import { mkdtemp, rm } from "node:fs/promises";
-import { connect, createServer, type Socket } from "node:net";
+import { connect, createServer, Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
@@ -76,3 +76,52 @@ test("SIGTERM ends the daemon though nobody reads the socket that is its stderr"
   for (const end of [socket, peer]) end.destroy();
   server.close();
 });
+
+test("what was logged while a write was held up follows it, though nothing more is logged", async () => {
+  await using setting = await inDirectory();
+  const path = join(setting.directory, "pipe");
+  execFileSync("mkfifo", [path]);
+  const reader = openSync(path, constants.O_RDWR | constants.O_NONBLOCK);
+  assert.throws(() => {
+    for (;;) writeSync(reader, "x".repeat(4096));
+  }, /EAGAIN/);
+  const writer = openSync(path, "r+");
+  // The second is due to be written while the first still waits for room.
+  const script = `
+    import { setTimeout as delay } from "node:timers/promises";
+    import { LogHistory } from "@aurae/domain/observe";
+    import { createDaemonLog } from "${new URL("daemon-log.ts", import.meta.url).href}";
+    const { logger } = createDaemonLog("info", new LogHistory());
+    logger.info("first");
+    await delay(100);
+    logger.info("second");
+    await delay(100);
+    process.stdout.write("logged");
+    setInterval(() => undefined, 1000);`;
+  const child = spawn(process.execPath, ["--input-type=module", "--eval", script], {
+    ...{ cwd: import.meta.dirname, stdio: ["ignore", "pipe", writer] },
+  });
+  const exited = once(child, "exit");
+
+  try {
+    await once(child.stdout ?? assert.fail(), "data");
+    // It begins to read at once.
+    using pipe = openPipe(reader);
+    let text = "";
+    for await (const piece of pipe.socket) {
+      text += piece;
+      if (text.includes("second")) break;
+    }
+
+    assert.match(text, /first.*second/s);
+  } finally {
+    child.kill("SIGKILL");
+    await exited;
+    closeSync(writer);
+  }
+});
+
+function openPipe(fd: number): { readonly socket: Socket } & Disposable {
+  const socket = new Socket({ fd, readable: true, signal: AbortSignal.timeout(20_000) });
+  return { socket: socket.setEncoding("latin1"), [Symbol.dispose]: () => socket.destroy() };
+}

@@ -34,7 +34,26 @@ export function createDaemonLog(level: LogLevel, history: LogHistory): DaemonLog
     retryEAGAIN: () => performance.now() < givesUpAt,
   });
   output.on("error", () => undefined);
+  let waitingBytes = 0;
+  output.on("write", (bytes) => {
+    waitingBytes -= bytes;
+  });
+  output.on("drop", (line: string) => {
+    waitingBytes -= Buffer.byteLength(line);
+  });
   let isDue = false;
+  function flushSoon(): void {
+    if (isDue) return;
+    isDue = true;
+    setTimeout(() => {
+      isDue = false;
+      if (!isGivenUp) output.flush();
+    }, gatherMs);
+  }
+  // While a write is held up, a flush does nothing: what came meanwhile would wait for the next record.
+  output.on("drain", () => {
+    if (waitingBytes > 0) flushSoon();
+  });
   const toOutput = isatty(stderr) ? toPrettyLine : (line: string) => line;
 
   const logger = pino(
@@ -48,13 +67,10 @@ export function createDaemonLog(level: LogLevel, history: LogHistory): DaemonLog
       write(line: string) {
         history.append({ atNs: BigInt(Date.now()) * 1_000_000n, text: line.trimEnd() });
         if (isGivenUp) return;
-        output.write(toOutput(line));
-        if (isDue) return;
-        isDue = true;
-        setTimeout(() => {
-          isDue = false;
-          if (!isGivenUp) output.flush();
-        }, gatherMs);
+        const text = toOutput(line);
+        waitingBytes += Buffer.byteLength(text);
+        output.write(text);
+        flushSoon();
       },
     },
   );

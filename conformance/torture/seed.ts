@@ -1,7 +1,7 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { CellService } from "@aurae/api/runtime";
 import { WireClient } from "../client.ts";
-import { startDaemon } from "../daemon.ts";
+import { type Daemon, spawnDaemon, startDaemon } from "../daemon.ts";
 import { leaksOfIdle } from "../oracle/idle.ts";
 import { takeCensus } from "../oracle/oracle.ts";
 import { compare } from "./compare.ts";
@@ -79,7 +79,7 @@ export class Seed {
     } finally {
       this.#tell(findings);
       world.client[Symbol.dispose]();
-      if (world.daemon !== first) await world.daemon[Symbol.asyncDispose]();
+      await end(world, first);
     }
   }
 
@@ -120,6 +120,12 @@ export class Seed {
       this.#report(`seed ${this.#seed} ${this.#place}: ${kind}: ${text}`);
     }
   }
+}
+
+/** A seed that was broken off may have no daemon: another one frees what is left. */
+async function end({ daemon }: World, first: Daemon): Promise<void> {
+  const last = daemon.isRunning() ? daemon : await spawnDaemon(first.directory, daemonOptions);
+  if (last !== first) await last[Symbol.asyncDispose]();
 }
 
 /** One after the other, until nobody answers. @returns what was not answered */

@@ -12,7 +12,7 @@ const seconds = numberFrom("SECONDS") ?? 60;
 const firstSeed = numberFrom("SEED") ?? Math.floor(Math.random() * 1_000_000_000);
 const workers = 2;
 /** The same for every length of a torture, or a seed would not do the same again. */
-const roundsOfSeed = 25;
+const roundsOfSeed = 20;
 
 const counts = new Counts();
 const interrupted = new AbortController();

@@ -1,7 +1,8 @@
 import { loadavg } from "node:os";
 import { parseArgs } from "node:util";
-import { connect, type Node } from "@aurae/client";
-import { type Daemon, startDaemon } from "@aurae/conformance/daemon";
+import type { Node } from "@aurae/client";
+import { startDaemon } from "@aurae/conformance/daemon";
+import { connectTo } from "./connect-to.ts";
 import { openFloor } from "./floor.ts";
 import { cpuMs, privateKib, residentKib, shimOf } from "./process.ts";
 import { type Measured, measure, quantile, ratio, timed } from "./rounds.ts";
@@ -98,14 +99,4 @@ async function memoryOfCell(
   const { pid } = await held.start({ name: "sleep", command: ["/bin/sleep", "1000"] });
   const { supervisor, init } = shimOf(pid);
   return { supervisor: privateKib(supervisor), init: privateKib(init) };
-}
-
-function connectTo({ unixTarget, client }: Daemon): Promise<Node> {
-  const socket = unixTarget.replace(/^unix:/, "");
-  return connect({
-    socket,
-    caCrt: client.ca,
-    clientCrt: client.certificate,
-    clientKey: client.key,
-  });
 }

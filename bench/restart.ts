@@ -1,5 +1,5 @@
-import { connect } from "@aurae/client";
 import { type Daemon, spawnDaemon, startDaemon } from "@aurae/conformance/daemon";
+import { connectTo } from "./connect-to.ts";
 import { quantile } from "./rounds.ts";
 
 /** How long a daemon that was killed takes until it serves again, with so many cells that run on. */
@@ -71,14 +71,4 @@ async function inParallel(next: () => Promise<boolean>): Promise<void> {
     while (await next());
   }
   await Promise.all(Array.from({ length: width }, goOn));
-}
-
-function connectTo({ unixTarget, client }: Daemon) {
-  const socket = unixTarget.replace(/^unix:/, "");
-  return connect({
-    socket,
-    caCrt: client.ca,
-    clientCrt: client.certificate,
-    clientKey: client.key,
-  });
 }
